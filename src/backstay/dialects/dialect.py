@@ -1,0 +1,101 @@
+"""The protocol between Backstay and one database: what a dialect must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from sqlalchemy import Dialect as SQLDialect
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.dialects.features import Features
+from backstay.schema.caller import Caller
+
+T = TypeVar("T")
+
+Parameter: TypeAlias = Callable[[Sequence[Any], Caller], Any]
+"""Reads one parameter, in the driver's form, from a query's values and its caller.
+
+Raises InvalidLiteral (or a sibling) for a value that the column's type does not take.
+"""
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Text with slots: what a dialect runs. A function of the shape alone.
+
+    ``parameters`` stand in the order of the driver's placeholders (``?`` on SQLite, ``$n`` on PostgreSQL).
+    """
+
+    text: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def bind(self, values: Sequence[Any], caller: Caller) -> list[Any]:
+        """The driver's parameters for these values and this caller."""
+        return [read(values, caller) for read in self.parameters]
+
+
+class Transaction(Protocol):
+    """Statements that are committed together."""
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        """Run one statement and return its rows.
+
+        Raises the errors of :mod:`backstay.errors`, never the driver's own.
+        """
+        ...
+
+    async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
+        """Run one statement once per parameter set and return all rows, in the order of the sets."""
+        ...
+
+
+class Database(Protocol):
+    """One database, open. Made by the ``connect`` module of each dialect."""
+
+    features: Features
+    sql: SQLDialect
+    """The SQLAlchemy dialect whose compiler writes this database's statements."""
+
+    async def start(self) -> None:
+        """Open the pools; DatabaseUnavailable where the database cannot be reached."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection."""
+        ...
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        """Run one reading statement on its own and return its rows. It cannot write."""
+        ...
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` in one transaction: committed (and durable) when this returns, rolled back if it raises.
+
+        ``work`` may await nothing but its transaction: the dialect may run it in another thread and let several
+        works share one commit, each in a savepoint of its own.
+        """
+        ...
+
+    def session(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
+        """An SQLAlchemy session on this database, for hooks, functions and users' code.
+
+        The context begins one transaction, commits when it is left and rolls back if it is left by an exception. A
+        database error in it is raised as SQLAlchemy's own; :meth:`fault` translates. ``readonly``: a write raises.
+        """
+        ...
+
+    async def transaction(self, session: AsyncSession) -> Transaction:
+        """The transaction that a session is in, to run compiled statements beside the session's own."""
+        ...
+
+    def fault(self, error: Exception) -> Exception:
+        """The error of :mod:`backstay.errors` that a driver's or SQLAlchemy's database error stands for.
+
+        An error that is none of the database's comes back as it is.
+        """
+        ...

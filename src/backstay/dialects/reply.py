@@ -1,0 +1,33 @@
+"""Reply: what a database answered, ready for a front end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Bytes and counts.
+
+    Arguments:
+        body: the rows as JSON, made by the database: always an array (``[]`` when none), except for the answer of a
+            function that returns one value (``scalar``). Empty when nothing was asked back.
+        rows: how many rows ``body`` holds.
+        total: how many rows there are in all, where that was asked.
+        affected: how many rows a write inserted, updated or deleted (None for a read).
+        inserted: how many of those an upsert inserted.
+        keys: primary key values (wire form) of the written rows, in order; for ``Location``.
+        scalar: ``body`` is one JSON value, not rows. ``void``: the function returns nothing.
+        media: another content type than JSON, where a function gave one.
+    """
+
+    body: bytes = b""
+    rows: int = 0
+    total: int | None = None
+    affected: int | None = None
+    inserted: int | None = None
+    keys: tuple[dict[str, Any], ...] = ()
+    scalar: bool = False
+    void: bool = False
+    media: str | None = None

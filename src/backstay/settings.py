@@ -1,0 +1,143 @@
+"""Every operational setting: its name, default and meaning, said once.
+
+A setting comes, in falling precedence, from the command line, the environment (``BACKSTAY_<NAME>``), a TOML file
+(``backstay.toml`` beside the application, or the file that ``BACKSTAY_CONFIG`` names), and its default.
+``backstay config`` lists them all; the reference page is generated from this table.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from backstay.errors import DeclarationError
+
+
+def _setting(default: Any, help: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"help": help, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The operational settings of one running application."""
+
+    database: str = _setting("", "Database URL; empty: the one the application file gives.", secret=True)
+    jwt_secret: str = _setting("", "Secret that signs and verifies HS256 tokens (32 bytes or more).", secret=True)
+    jwks: str = _setting("", "File (or JSON text) with the public keys for RS256, ES256 and EdDSA tokens.")
+    jwt_audience: str = _setting("", "Audience that a token must name; empty: any.")
+    jwt_role_claim: str = _setting("role", "Claim that holds the caller's role.")
+    publishable_key: str = _setting("", "The key front ends carry (sb_publishable_...): role anon.")
+    secret_key: str = _setting("", "The key servers carry (sb_secret_...): role service_role.", secret=True)
+    secret_key_in_browser: bool = _setting(False, "Accept the secret key in requests that come from a browser.")
+    anonymous: bool = _setting(True, "Serve requests that carry no token, as the role anon.")
+    schemas: tuple[str, ...] = _setting(("public",), "Schemas served over REST, the default one first.")
+    cors_origins: tuple[str, ...] = _setting(("*",), "Origins that browsers may call from.")
+    max_rows: int = _setting(0, "Most rows in one answer, root and embeds; 0: no cap.")
+    max_body: int = _setting(10 * 1024 * 1024, "Most bytes in a request's body.")
+    max_url: int = _setting(64 * 1024, "Most bytes in a request's path and query string.")
+    max_depth: int = _setting(12, "Deepest nesting of embeds and logic trees in one request.")
+    max_items: int = _setting(1000, "Most columns, filters and embeds in one request.")
+    aggregates: bool = _setting(False, "Allow sum, avg, count, max and min in select.")
+    require_where: bool = _setting(False, "Refuse an update or delete without a filter.")
+    transaction_override: bool = _setting(False, "Honour Prefer: tx=rollback.")
+    statement_timeout: timedelta = _setting(timedelta(seconds=10), "Longest time one statement may run.")
+    pool_size: int = _setting(10, "Most PostgreSQL connections per worker.")
+    pool_timeout: timedelta = _setting(timedelta(seconds=10), "Longest wait for a connection.")
+    session_pool_size: int = _setting(5, "Most connections per worker for sessions of hooks and functions.")
+    statement_cache: bool = _setting(True, "Prepared statements on PostgreSQL; off behind pgbouncer.")
+    durability: str = _setting("full", "SQLite: full (every acknowledged write is on disk) or normal.")
+    plan_cache: int = _setting(2000, "Compiled statements kept per worker.")
+    token_cache: int = _setting(10000, "Verified tokens kept per worker.")
+    docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
+    log_level: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
+
+
+SETTINGS: tuple[Field[Any], ...] = fields(Settings)
+"""The table of settings; ``metadata`` holds ``help`` and ``secret``."""
+
+
+def load(
+    *, environment: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any
+) -> Settings:
+    """Read the settings.
+
+    Arguments:
+        environment: the environment variables (default: the process's own).
+        file: a TOML file; ``BACKSTAY_CONFIG`` names another. A file that is named but absent is an error.
+        overrides: values from the command line; None means not given.
+
+    Raises:
+        DeclarationError: naming every setting that is unknown or has a bad value.
+    """
+    environ = os.environ if environment is None else environment
+    problems: list[str] = []
+    given: dict[str, Any] = {}
+    named = environ.get("BACKSTAY_CONFIG")
+    path = Path(named) if named else file
+    if path is not None and (named or path.exists()):
+        given.update(_from_file(path, problems))
+    for entry in SETTINGS:
+        name = f"BACKSTAY_{entry.name.upper()}"
+        if name in environ:
+            given[entry.name] = _read(entry, environ[name], name, problems)
+    given.update({name: value for name, value in overrides.items() if value is not None})
+    if problems:
+        raise DeclarationError("\n".join(problems), hint="`backstay config` lists every setting with its default.")
+    return Settings(**given)
+
+
+def _from_file(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+    known = {entry.name: entry for entry in SETTINGS}
+    values: dict[str, Any] = {}
+    for name, text in document.items():
+        if name in known:
+            values[name] = _read(known[name], text, f"{path}: {name}", problems)
+        else:
+            problems.append(f"{path}: there is no setting {name!r}")
+    return values
+
+
+def _read(entry: Field[Any], text: Any, where: str, problems: list[str]) -> Any:
+    default = entry.default
+    assert default is not MISSING
+    try:
+        return _convert(default, text)
+    except (ValueError, TypeError):
+        kind = "seconds" if isinstance(default, timedelta) else type(default).__name__
+        shown = "a secret" if entry.metadata["secret"] else repr(text)
+        problems.append(f"{where}: {shown} is not a valid {kind}")
+        return default
+
+
+def _convert(default: Any, text: Any) -> Any:
+    if isinstance(default, bool):
+        return _boolean(text)
+    if isinstance(default, int):
+        return int(text)
+    if isinstance(default, timedelta):
+        return timedelta(seconds=float(text))
+    if isinstance(default, tuple):
+        parts = text.split(",") if isinstance(text, str) else list(text)
+        return tuple(str(part).strip() for part in parts if str(part).strip())
+    return str(text)
+
+
+def _boolean(text: Any) -> bool:
+    if isinstance(text, bool):
+        return text
+    word = str(text).strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(text)
