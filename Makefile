@@ -1,0 +1,56 @@
+# The only task runner. `make` lists the targets.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := $(BIN)/pytest -n auto
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check ci golden every budget docs try
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## put everything that is needed into .venv
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Backstay needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "Python lacks its venv module (on Debian: apt-get install python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## serve the example application, with data, on port 8000 (PORT=...)
+	$(BIN)/python examples/demo.py --port $(PORT)
+
+test: $(READY) ## the tests that take under a minute in all
+	$(PYTEST) -m "not every and not slow and not processes and not compliance"
+
+check: $(READY) ## format, lint, floors, types, house rules, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/python tools/reference.py --check
+	$(BIN)/pytest -q -p no:randomly tests/test_house.py tests/docs
+
+ci: check ## what continuous integration runs: check, and every test but the longest
+	$(PYTEST)
+
+golden: $(READY) ## write the golden files anew; review the difference
+	GOLDEN=write $(BIN)/pytest tests/golden
+
+every: $(READY) ## every test there is, property tests at their longest
+	HYPOTHESIS_PROFILE=every $(PYTEST) -m "every or not every" --timeout 3600
+
+budget: $(READY) ## the budgets: calls per request, import time, memory
+	$(BIN)/pytest -s tests/budgets
+
+docs: $(READY) ## write the generated reference pages
+	$(BIN)/python tools/reference.py
+
+try: ## what a stranger does: clone, make test, make demo
+	tools/try.sh
