@@ -1,0 +1,141 @@
+"""identify: the headers of a request -> its Caller."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from backstay.auth.keys import PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
+from backstay.auth.token import verify
+from backstay.auth.verified import VerifiedTokens
+from backstay.errors import AnonymousDisabled, InvalidClaims, InvalidKey, SecretKeyInBrowser
+from backstay.schema.caller import ANONYMOUS, SERVICE, Caller, Role
+
+_ROLES: Final = {role.value: role for role in Role}
+_ROLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_ABSENT: Final = object()
+
+
+def identify(
+    headers: Mapping[str, str], keys: Keys, verified: VerifiedTokens | None = None, *, now: float | None = None
+) -> Caller:
+    """Who sent a request with these headers.
+
+    ``Authorization: Bearer`` says who it is, and where it is absent ``apikey`` does; either holds a user's token, a
+    key in token form, or an opaque key. An ``apikey`` beside another token must be good, but gives nothing.
+    Any other scheme of Authorization is left unread, as PostgREST does.
+
+    Arguments:
+        headers: names in lower case; repeated ones joined with ``, ``.
+        keys: what to trust.
+        verified: the tokens verified before, which are looked up and added to.
+        now: the time, in seconds since 1970 (default: the clock's).
+
+    Raises:
+        InvalidToken, InvalidClaims: the token is not good (PGRST301, PGRST303).
+        InvalidKey: the opaque key is not known.
+        AnonymousDisabled: there is no token, and the settings ask for one (PGRST302).
+        SecretKeyInBrowser: a browser sent the secret key.
+    """
+    bearer = _bearer(headers.get("authorization"))
+    apikey = headers.get("apikey")
+    token = apikey if bearer is None else bearer
+    if token is None:
+        if not keys.anonymous:
+            raise AnonymousDisabled
+        return ANONYMOUS
+    time_now = time.time() if now is None else now
+    caller = _who(token, keys, verified, time_now, is_apikey=bearer is None)
+    holder = caller
+    if apikey is not None and apikey != token:
+        holder = _who(apikey, keys, verified, time_now, is_apikey=True)
+    if (
+        (caller.role is Role.SERVICE or holder.role is Role.SERVICE)
+        and not keys.secret_in_browser
+        and comes_from_browser(headers)
+    ):
+        raise SecretKeyInBrowser(hint="Use the publishable key here, and the secret key only on servers.")
+    return caller
+
+
+def comes_from_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sent these headers.
+
+    ``Sec-Fetch-Mode`` alone does not tell: the fetch of Node sends it too.
+    """
+    return (
+        "origin" in headers
+        or "sec-fetch-site" in headers
+        or "sec-fetch-dest" in headers
+        or headers.get("user-agent", "").startswith("Mozilla/")
+    )
+
+
+def _bearer(authorization: str | None) -> str | None:
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    return token.strip(" ") if scheme.lower() == "bearer" else None
+
+
+def _who(token: str, keys: Keys, verified: VerifiedTokens | None, now: float, *, is_apikey: bool) -> Caller:
+    known = verified.find(token, now) if verified is not None else None
+    if known is not None:
+        return known
+    opaque = _find_opaque(token, keys)
+    if opaque is not None:
+        return opaque
+    if token.startswith((PUBLISHABLE_PREFIX, SECRET_PREFIX)) or (is_apikey and token.count(".") != 2):
+        raise InvalidKey
+    claims = verify(token, keys, now)
+    caller = _caller(claims, keys)
+    if verified is not None:
+        verified.keep(token, caller, claims.get("exp"))
+    return caller
+
+
+def _find_opaque(token: str, keys: Keys) -> Caller | None:
+    if keys.publishable is None and keys.secret is None:
+        return None
+    shown = digest(token)
+    # Both are always compared, so the time taken does not tell which one a guess came near to.
+    publishable = hmac.compare_digest(shown, keys.publishable or b"")
+    secret = hmac.compare_digest(shown, keys.secret or b"")
+    if secret:
+        return SERVICE
+    return ANONYMOUS if publishable else None
+
+
+def _caller(claims: dict[str, Any], keys: Keys) -> Caller:
+    role = _role(claims, keys)
+    user = claims.get("sub")
+    if user is not None and (not isinstance(user, str) or not user):
+        raise InvalidClaims("The JWT 'sub' claim must be a string")
+    return Caller(id=user if role is Role.AUTHENTICATED else None, claims=claims, role=role)
+
+
+def _role(claims: dict[str, Any], keys: Keys) -> Role:
+    named = _follow(claims, keys.role_claim)
+    if named is _ABSENT:
+        if not keys.anonymous:
+            raise AnonymousDisabled
+        return Role.ANON
+    role = _ROLES.get(named) if isinstance(named, str) else None
+    if role is None:
+        shown = f' "{named}"' if isinstance(named, str) and _ROLE_NAME.fullmatch(named) else ""
+        raise InvalidClaims(f"role{shown} does not exist")
+    return role
+
+
+def _follow(claims: Any, path: tuple[str | int, ...]) -> Any:
+    found = claims
+    for step in path:
+        inside = isinstance(found, dict) if isinstance(step, str) else isinstance(found, list)
+        try:
+            found = found[step] if inside else _ABSENT
+        except LookupError:
+            return _ABSENT
+    return found

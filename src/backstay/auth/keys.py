@@ -1,0 +1,205 @@
+"""The keys callers are told by: those the settings name, and new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
+from backstay.errors import DeclarationError
+from backstay.settings import Settings
+
+VerificationKey: TypeAlias = OctKey | RSAKey | ECKey | OKPKey
+
+PUBLISHABLE_PREFIX: Final = "sb_publishable_"
+SECRET_PREFIX: Final = "sb_secret_"
+LEAST_SECRET: Final = 32
+LEAST_RSA_BITS: Final = 2048
+
+_ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {
+    ("RSA", ""): "RS256",
+    ("EC", "P-256"): "ES256",
+    ("OKP", "Ed25519"): "EdDSA",
+}
+"""The one algorithm that each kind of public key verifies; other kinds are not used."""
+
+_MEMBERS: Final = ("kty", "crv", "n", "e", "x", "y")
+"""The members that make a public key; whatever else a file holds (private parts, ``alg``) is left behind."""
+
+_PATH = re.compile(r'\.?(?:"((?:[^"\\]|\\.)*)"|([^.\[\]"]+))|\[(\d{1,4})\]')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedKey:
+    """A key that verifies tokens, with the one algorithm it does so by.
+
+    ``kid`` is None where the key has no name; it is then tried for a token of any name.
+    """
+
+    kid: str | None
+    algorithm: str
+    key: VerificationKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Keys:
+    """All that callers are told by. Opaque keys are kept as digests only.
+
+    ``role_claim`` is the path to the role in a token's claims: names, and positions in arrays.
+    """
+
+    trusted: tuple[TrustedKey, ...] = ()
+    publishable: bytes | None = None
+    secret: bytes | None = None
+    audience: str = ""
+    role_claim: tuple[str | int, ...] = ("role",)
+    anonymous: bool = True
+    secret_in_browser: bool = False
+
+
+def read_keys(settings: Settings) -> Keys:
+    """The keys that ``settings`` name.
+
+    Raises:
+        DeclarationError: naming everything that is wrong with them; never showing a secret.
+    """
+    problems: list[str] = []
+    trusted = [*_secret_key(settings.jwt_secret, problems), *_public_keys(settings.jwks, problems)]
+    role_claim = _read_path(settings.jwt_role_claim)
+    if not role_claim:
+        problems.append(f"jwt_role_claim: {settings.jwt_role_claim!r} is not a path such as role or app_metadata.role")
+    if settings.publishable_key and settings.publishable_key == settings.secret_key:
+        problems.append("publishable_key and secret_key are the same; everybody would be the service")
+    if problems:
+        raise DeclarationError("\n".join(problems), hint="`backstay keys` makes new ones.")
+    return Keys(
+        trusted=tuple(trusted),
+        publishable=digest(settings.publishable_key) if settings.publishable_key else None,
+        secret=digest(settings.secret_key) if settings.secret_key else None,
+        audience=settings.jwt_audience,
+        role_claim=role_claim,
+        anonymous=settings.anonymous,
+        secret_in_browser=settings.secret_key_in_browser,
+    )
+
+
+def digest(key: str) -> bytes:
+    """What is kept of an opaque key; equal lengths make the comparison take the same time for every guess."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+def generate_publishable_key() -> str:
+    """A new key for front ends, ``sb_publishable_...``; 192 random bits."""
+    return PUBLISHABLE_PREFIX + secrets.token_urlsafe(24)
+
+
+def generate_secret_key() -> str:
+    """A new key for servers, ``sb_secret_...``; 192 random bits."""
+    return SECRET_PREFIX + secrets.token_urlsafe(24)
+
+
+def generate_jwt_secret() -> str:
+    """A new secret for HS256 tokens; 384 random bits."""
+    return secrets.token_urlsafe(48)
+
+
+def _secret_key(secret: str, problems: list[str]) -> list[TrustedKey]:
+    if not secret:
+        return []
+    if len(secret.encode()) < LEAST_SECRET:
+        problems.append(f"jwt_secret is shorter than {LEAST_SECRET} bytes; a short one can be guessed from a token")
+        return []
+    try:
+        key = OctKey.import_key(secret)
+    except ValueError:
+        problems.append("jwt_secret holds a public key, which anyone may know; put it into jwks")
+        return []
+    return [TrustedKey(kid=None, algorithm="HS256", key=key)]
+
+
+def _public_keys(jwks: str, problems: list[str]) -> list[TrustedKey]:
+    if not jwks.strip():
+        return []
+    try:
+        members = _read_key_set(jwks)
+    except (OSError, ValueError, RecursionError) as error:
+        problems.append(f"jwks cannot be read: {error}")
+        return []
+    found: list[TrustedKey] = []
+    before = len(problems)
+    for place, member in enumerate(members):
+        try:
+            key = _public_key(member)
+        except (JoseError, ValueError, TypeError) as error:
+            problems.append(f"jwks: key {place + 1} cannot be used: {error}")
+        else:
+            found.extend([key] if key else [])
+    if not found and len(problems) == before:
+        problems.append("jwks holds no RS256, ES256 or EdDSA (Ed25519) key for signatures")
+    return found
+
+
+def _read_key_set(jwks: str) -> list[Any]:
+    text = jwks if jwks.lstrip().startswith("{") else Path(jwks).read_text(encoding="utf-8")
+    document = json.loads(text)
+    if isinstance(document, dict) and isinstance(document.get("keys"), list):
+        return list(document["keys"])
+    if isinstance(document, dict) and "kty" in document:
+        return [document]
+    raise ValueError('it is not an object with "keys"')
+
+
+def _public_key(member: Any) -> TrustedKey | None:
+    """The key, or None for one that is made for something else."""
+    if not isinstance(member, dict):
+        raise ValueError("it is not an object")
+    if member.get("kty") == "oct":
+        raise ValueError("it is a symmetric key; put it into jwt_secret")
+    algorithm = _ALGORITHMS.get((str(member.get("kty")), str(member.get("crv", ""))))
+    stated = {"Ed25519": "EdDSA"}.get(str(member.get("alg")), member.get("alg"))
+    if algorithm is None or stated not in (None, algorithm) or member.get("use") not in (None, "sig"):
+        return None
+    kid = member.get("kid")
+    if not isinstance(kid, str | None):
+        raise ValueError("its kid is not text")
+    public = {name: value for name, value in member.items() if name in _MEMBERS}
+    return TrustedKey(kid=kid, algorithm=algorithm, key=_import_public(public))
+
+
+def _import_public(public: dict[str, Any]) -> VerificationKey:
+    match public["kty"]:
+        case "RSA":
+            key = RSAKey.import_key(public)
+            bits = key.public_key.key_size
+            if bits < LEAST_RSA_BITS:
+                raise ValueError(f"an RSA key of {bits} bits is too weak; {LEAST_RSA_BITS} are needed")
+            return key
+        case "EC":
+            return ECKey.import_key(public)
+        case _:
+            return OKPKey.import_key(public)
+
+
+def _read_path(text: str) -> tuple[str | int, ...]:
+    """``role``, ``.app_metadata.role``, ``roles[0]``, ``"https://example.com/role"`` as names and positions."""
+    path: list[str | int] = []
+    place = 0
+    while place < len(text):
+        part = _PATH.match(text, place)
+        if part is None or (path and part[3] is None and text[place] != "."):
+            return ()
+        quoted, name, position = part.groups()
+        if position is not None:
+            path.append(int(position))
+        else:
+            path.append(name if name is not None else re.sub(r"\\(.)", r"\1", quoted))
+        place = part.end()
+    return tuple(path) if path and isinstance(path[0], str) else ()
