@@ -79,6 +79,34 @@ class TooLarge(RequestError):
     status = 413
 
 
+class UrlTooLong(RequestError):
+    """The request's URL is longer than this server accepts."""
+
+    code = "BS414"
+    status = 414
+
+
+class HeadersTooLarge(RequestError):
+    """The request has more headers, or longer ones, than this server accepts."""
+
+    code = "BS431"
+    status = 431
+
+
+class LengthRequired(RequestError):
+    """The request's body must come with its Content-Length."""
+
+    code = "BS411"
+    status = 411
+
+
+class TooSlow(RequestError):
+    """The request's body took too long to arrive."""
+
+    code = "BS408"
+    status = 408
+
+
 class TooComplex(RequestError):
     """The request is nested more deeply, or names more, than this server accepts."""
 
