@@ -1,0 +1,361 @@
+"""Everything the code can say of itself, in one closed list.
+
+The code calls :func:`observe` with one of the :data:`OBSERVATIONS`; whoever wants to know (logs, metrics, traces,
+tests) calls :func:`subscribe`. An observation carries no secret, no token and no value of a query; what the text of an
+exception may hold of them is blotted out before it is logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any, ClassVar, Final, TextIO, TypeAlias
+
+from backstay.errors import DeclarationError
+
+
+class Severity(IntEnum):
+    """How much an observation matters; the numbers are those of :mod:`logging`."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something the code says of itself. The first line of a class's docstring is what a log shows."""
+
+    severity: ClassVar[Severity] = Severity.INFO
+
+
+# The application ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Observation):
+    """application started"""
+
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed(Observation):
+    """application failed to start"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Observation):
+    """application stopped"""
+
+
+@dataclass(frozen=True, slots=True)
+class StopFailed(Observation):
+    """something did not stop cleanly"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    error: BaseException
+
+
+# Requests ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFinished(Observation):
+    """request finished
+
+    ``route`` is a path without query string, or a mount's prefix.
+    """
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    method: str
+    route: str
+    status: int
+    milliseconds: float
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed(Observation):
+    """request failed"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    method: str
+    route: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused(Observation):
+    """request refused at the front door"""
+
+    method: str
+    route: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft(Observation):
+    """the caller left before the answer"""
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    method: str
+    route: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefused(Observation):
+    """token or key refused"""
+
+    route: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessDenied(Observation):
+    """access denied"""
+
+    route: str
+    code: str
+    role: str
+
+
+# The database ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConnected(Observation):
+    """database connected"""
+
+    dialect: str
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLost(Observation):
+    """database lost"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    dialect: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class PoolExhausted(Observation):
+    """every connection was busy for too long"""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    dialect: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCompiled(Observation):
+    """statement compiled
+
+    ``statement`` is the text with slots, never with values.
+    """
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    statement: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatementSlow(Observation):
+    """statement slow
+
+    ``statement`` is the text with slots, never with values.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    statement: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationApplied(Observation):
+    """migration applied"""
+
+    revision: str
+    description: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaBehind(Observation):
+    """the database's schema is behind the application's"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    current: str
+    wanted: str
+
+
+OBSERVATIONS: Final[tuple[type[Observation], ...]] = tuple(
+    kind for kind in list(globals().values()) if isinstance(kind, type) and Observation in kind.__bases__
+)
+"""Every kind of observation there is."""
+
+Subscriber: TypeAlias = Callable[[Any], None]
+
+_lock = threading.Lock()
+_subscribers: dict[type[Observation], tuple[Subscriber, ...]] = {}
+_fallback = logging.getLogger("backstay")
+
+
+def observe(observation: Observation) -> None:
+    """Tell all who subscribed. Never raises: a subscriber that fails is reported to :mod:`logging` and passed over.
+
+    What nobody subscribed to goes to the logger ``backstay`` if it is a warning or worse.
+    """
+    subscribers = _subscribers.get(type(observation))
+    if subscribers is None:
+        if observation.severity >= Severity.WARNING:
+            _fallback.log(observation.severity, "%s", describe(observation))
+        return
+    for subscriber in subscribers:
+        try:
+            subscriber(observation)
+        except Exception:
+            _fallback.exception("a subscriber to observations failed")
+
+
+def is_observed(kind: type[Observation]) -> bool:
+    """Whether anyone wants this kind, so that nothing need be measured for nobody."""
+    return kind in _subscribers
+
+
+def subscribe(subscriber: Subscriber, *kinds: type[Observation]) -> Callable[[], None]:
+    """Have ``subscriber`` called with every observation of ``kinds`` (none given: all).
+
+    It is called at once, in the thread and event loop that observed, so it must be quick.
+
+    Returns:
+        A function that ends the subscription.
+    """
+    wanted = kinds or OBSERVATIONS
+    with _lock:
+        for kind in wanted:
+            _subscribers[kind] = (*_subscribers.get(kind, ()), subscriber)
+
+    def unsubscribe() -> None:
+        with _lock:
+            for kind in wanted:
+                left = list(_subscribers.get(kind, ()))
+                if subscriber in left:
+                    left.remove(subscriber)
+                if left:
+                    _subscribers[kind] = tuple(left)
+                else:
+                    _subscribers.pop(kind, None)
+
+    return unsubscribe
+
+
+# Logs --------------------------------------------------------------------------------------------------------
+
+
+def start_logging(
+    level: str = "info", *, stream: TextIO | None = None, console: bool | None = None
+) -> Callable[[], None]:
+    """Log every observation of ``level`` or worse: JSON lines, or coloured text on a console.
+
+    Arguments:
+        level: debug, info, warning or error.
+        stream: where to (default: standard error).
+        console: text for people instead of JSON (default: whether ``stream`` is a terminal).
+
+    Returns:
+        A function that ends the logging.
+
+    Raises:
+        DeclarationError: there is no such level.
+    """
+    if level.upper() not in Severity.__members__:
+        raise DeclarationError(f"log_level: {level!r} is none of debug, info, warning and error")
+    import structlog
+
+    out = sys.stderr if stream is None else stream
+    text = out.isatty() if console is None else console
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else structlog.processors.JSONRenderer()
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(file=out),
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        wrapper_class=structlog.BoundLogger,
+    )
+
+    def log(observation: Observation) -> None:
+        entry = describe(observation)
+        event = str(entry.pop("event"))
+        # structlog names its methods after the levels
+        getattr(logger, str(entry["level"]))(event, **entry)
+
+    least = Severity[level.upper()]
+    return subscribe(log, *(kind for kind in OBSERVATIONS if kind.severity >= least))
+
+
+def describe(observation: Observation) -> dict[str, object]:
+    """The observation as a log shows it: ``event``, ``level`` and its fields, with secrets blotted out."""
+    entry: dict[str, object] = {
+        "event": (type(observation).__doc__ or "").partition("\n")[0],
+        "level": observation.severity.name.lower(),
+    }
+    for field in fields(observation):
+        value = getattr(observation, field.name)
+        if isinstance(value, BaseException):
+            entry["error"] = escape(redact("".join(traceback.format_exception_only(value)).strip()))
+            if value.__traceback__ is not None:
+                entry["traceback"] = escape(redact("".join(traceback.format_exception(value))), keep="\n")
+        elif isinstance(value, float):
+            entry[field.name] = round(value, 3)
+        else:
+            entry[field.name] = escape(redact(value)) if isinstance(value, str) else value
+    return entry
+
+
+_BLOTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*"), "[token]"),
+    (re.compile(r"sb_secret_[A-Za-z0-9_-]+"), "sb_secret_[...]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\",]+"), r"\1 [...]"),
+    (re.compile(r"://[^\s'\"]*@"), "://[...]@"),
+    (
+        re.compile(
+            r"(?i)(password|passwd|secret|secret_key|api_?key|access_token|refresh_token|jwt_secret)"
+            r"(['\"]?\s*[=:]\s*)(?:'[^']*'|\"[^\"]*\"|[^\s'\",;&)]+)"
+        ),
+        r"\1\2[...]",
+    ),
+    # What the drivers put into an exception's text: rows and bound values.
+    (re.compile(r"(?m)^(\s*DETAIL:).*$"), r"\1 [...]"),
+    (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), "[parameters: ...]"),
+    (re.compile(r"(query argument \$\d+:).*"), r"\1 [...]"),
+    (re.compile(r"(invalid input (?:syntax|value) for [^:\n]*:).*"), r"\1 [...]"),
+)
+
+
+def redact(text: str) -> str:
+    """``text`` without tokens, keys, passwords, and the values that database drivers put into messages."""
+    for pattern, replacement in _BLOTS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\t\n]")
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    """``text`` with control characters written out, so that it cannot forge a line or steer a terminal."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
