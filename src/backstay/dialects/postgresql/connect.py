@@ -1,0 +1,226 @@
+"""One PostgreSQL database, open: the only place where Backstay's statements meet it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any, NoReturn, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection, MetaData
+from sqlalchemy import Dialect as SQLDialect
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.dialects.dialect import Row, Transaction
+from backstay.dialects.features import Features
+from backstay.dialects.postgresql.errors import is_lost, translate
+from backstay.dialects.postgresql.features import FEATURES
+from backstay.dialects.postgresql.pool import Pool
+from backstay.dialects.postgresql.server import Server
+from backstay.dialects.postgresql.session import Dialect, join, open_engine
+from backstay.dialects.postgresql.transaction import OwnTransaction, raise_translated
+from backstay.errors import DatabaseFault, DatabaseUnavailable
+from backstay.settings import Settings
+
+T = TypeVar("T")
+
+
+class PostgreSQL:
+    """A PostgreSQL database (13 or newer) through asyncpg.
+
+    Statements share one pool of ``settings.pool_size`` connections that cannot write unless a transaction of
+    :meth:`write` allows it, so a read costs one round trip and is still read-only. Sessions have a small pool of
+    their own, since user code may hold one for long. An instance belongs to the event loop it was started in.
+
+    Arguments:
+        url: ``postgresql://user:password@host:port/name``; see :func:`~.server.parse_address`.
+        settings: the operational settings.
+        metadata: the tables the application declares.
+
+    Raises:
+        DeclarationError: when the URL cannot be read.
+    """
+
+    features: Features = FEATURES
+
+    def __init__(self, url: str, *, settings: Settings, metadata: MetaData) -> None:
+        self.sql: SQLDialect = Dialect()
+        self.metadata = metadata
+        self._server = Server(url, settings)
+        self._pool = Pool(
+            partial(self._server.connect, readonly=True),
+            size=max(settings.pool_size, 1),
+            timeout=settings.pool_timeout.total_seconds(),
+        )
+        self._engine = open_engine(self._server, settings)
+        self._reading_engine = self._engine.execution_options(postgresql_readonly=True)
+
+    async def start(self) -> None:
+        """Open a first connection and look whether the server is one that Backstay speaks to.
+
+        Raises:
+            DatabaseUnavailable: with the reason, when it cannot be reached or is older than PostgreSQL 13.
+        """
+        self._pool.adopt(await self._server.open())
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection."""
+        await self._pool.close()
+        await self._engine.dispose()
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        """Run one reading statement on its own and return its rows. It cannot write.
+
+        A connection that turns out to be broken is replaced, and the statement run once more. When the awaiting task
+        is cancelled, so is the statement on the server.
+
+        Raises:
+            ReadOnly: when the statement would write.
+            PoolTimeout, StatementTimeout, DatabaseUnavailable: when the database does not answer (in time).
+            BackstayError: whatever else the server refuses, as :mod:`.errors` says.
+        """
+        return await _twice(lambda: self._read(text, parameters))
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` in one transaction: committed when this returns, rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailable: when the connection is lost; ``work`` is not run again.
+            BackstayError: whatever the server refuses, a deferred constraint at the commit included.
+        """
+        connection = await _twice(self._begin)
+        try:
+            result = await work(OwnTransaction(connection, self._server.begin_write))
+            await _commit(connection)
+        except BaseException as error:
+            settled = self._pool.settle(connection)
+            if isinstance(error, Exception):
+                await asyncio.shield(settled)
+            raise
+        self._pool.give(connection)
+        return result
+
+    @asynccontextmanager
+    async def session(self, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
+        """A session in one transaction, committed when the context is left, rolled back if by an exception.
+
+        It takes a connection when it is first used. A database error in it is SQLAlchemy's own; see :meth:`fault`.
+
+        Arguments:
+            readonly: a write raises, which :meth:`fault` turns into ReadOnly.
+        """
+        engine = self._reading_engine if readonly else self._engine
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def transaction(self, session: AsyncSession) -> Transaction:
+        """The transaction that a session is in; what the session has pending is flushed before each statement."""
+        try:
+            return await join(session)
+        except Exception as error:
+            translated = translate(error)
+            if translated is error:
+                raise
+            raise translated from error
+
+    def fault(self, error: Exception) -> Exception:
+        """The error of :mod:`backstay.errors` that a database error stands for; any other error as it is."""
+        return translate(error)
+
+    async def _read(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        pool, begin = self._pool, self._server.begin_read
+        connection = await pool.take()
+        try:
+            if begin is None:
+                rows = await connection.fetch(text, *parameters)
+            else:
+                await connection.execute(begin)
+                rows = await connection.fetch(text, *parameters)
+                await connection.execute("COMMIT")
+        except BaseException as error:
+            self._fail(connection, error)
+        pool.give(connection)
+        return list(map(tuple, rows))
+
+    async def _begin(self) -> asyncpg.Connection:
+        connection = await self._pool.take()
+        try:
+            await connection.execute(self._server.begin_write)
+        except BaseException as error:
+            self._fail(connection, error)
+        return connection
+
+    def _fail(self, connection: asyncpg.Connection, error: BaseException) -> NoReturn:
+        """Hand back the connection of a statement that failed outside a write, and raise what the error stands for."""
+        pool = self._pool
+        if isinstance(error, TimeoutError):
+            pool.drop(connection)
+            raise DatabaseUnavailable("The database does not answer.") from error
+        if is_lost(error, connection):
+            pool.drop(connection)
+            pool.drop_idle()
+            raise _Broken from error
+        if not isinstance(error, Exception) or self._server.begin_read is not None:
+            pool.settle(connection)
+        else:
+            pool.give(connection)
+        if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+            raise _Broken from error
+        raise_translated(error, connection)
+
+
+class _Broken(Exception):
+    """The connection was of no use, and nothing was done: another one may be."""
+
+
+async def _twice(attempt: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await attempt()
+    except _Broken:
+        pass
+    try:
+        return await attempt()
+    except _Broken as broken:
+        raise DatabaseUnavailable() from broken.__cause__
+
+
+async def _commit(connection: asyncpg.Connection) -> None:
+    try:
+        outcome = await connection.execute("COMMIT")
+    except Exception as error:
+        if is_lost(error, connection):
+            doubt = "The connection was lost during the commit: the write may or may not have been kept."
+            raise DatabaseUnavailable(detail=doubt) from error
+        raise_translated(error, connection)
+    if outcome != "COMMIT":
+        # PostgreSQL's way of committing a transaction in which a statement failed and the work went on regardless.
+        raise DatabaseFault("current transaction is aborted, so it was rolled back", state="25P02")
+
+
+async def run_sync(url: str, work: Callable[[Connection], T]) -> T:
+    """Run synchronous SQLAlchemy code (Alembic, reflection) on a connection of its own, in one transaction.
+
+    No statement timeout holds here: a migration takes as long as it takes.
+
+    Arguments:
+        url: the database's URL.
+        work: gets the connection; it may commit and begin anew by itself.
+
+    Returns:
+        what ``work`` returns, once the transaction is committed.
+
+    Raises:
+        DatabaseUnavailable: when the database cannot be reached.
+        DeclarationError: when the URL cannot be read.
+    """
+    settings = replace(Settings(), statement_timeout=timedelta(0))
+    engine = open_engine(Server(url, settings), settings, pooled=False)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,111 @@
+"""Statements that are committed together: a transaction of our own, or the one a session is in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.dialects.dialect import Row
+from backstay.dialects.postgresql.errors import is_lost, translate
+from backstay.errors import DatabaseUnavailable
+
+
+def raise_translated(error: BaseException, connection: asyncpg.Connection) -> NoReturn:
+    """Raise what an error on this connection stands for; one that is none of the database's is raised as it is.
+
+    Raises:
+        DatabaseUnavailable: when the connection is gone.
+        BackstayError: what the server's error stands for.
+    """
+    if is_lost(error, connection):
+        raise DatabaseUnavailable() from error
+    translated = translate(error) if isinstance(error, Exception) else error
+    if translated is error:
+        raise error
+    raise translated from error
+
+
+class OwnTransaction:
+    """A transaction on a connection of the pool.
+
+    Arguments:
+        connection: in a transaction that was begun just now.
+        begin: the statement that began it. Should the first statement turn out to be prepared for a table that has
+            since changed (a migration ran elsewhere), nothing was done yet, and it begins anew.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, begin: str) -> None:
+        self._connection = connection
+        self._begin = begin
+        self._untouched = True
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        """Run one statement and return its rows."""
+        return await self._run(lambda: self._connection.fetch(text, *parameters))
+
+    async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
+        """Run one statement once per parameter set and return all rows, in the order of the sets."""
+        if not parameters:
+            return []
+        return await self._run(lambda: self._connection.fetchmany(text, parameters))
+
+    async def _run(self, statement: Callable[[], Awaitable[Sequence[asyncpg.Record]]]) -> list[Row]:
+        try:
+            try:
+                rows = await statement()
+            except asyncpg.InvalidCachedStatementError:
+                await self._begin_anew()
+                rows = await statement()
+        except Exception as error:
+            raise_translated(error, self._connection)
+        self._untouched = False
+        return list(map(tuple, rows))
+
+    async def _begin_anew(self) -> None:
+        if not self._untouched:
+            raise DatabaseUnavailable("The schema changed during the transaction.", hint="Try again.")
+        await self._connection.execute("ROLLBACK")
+        await self._connection.execute(self._begin)
+
+
+class SessionTransaction:
+    """The transaction that a session is in, on the very same connection.
+
+    What the session has pending is flushed before each statement, as it is before the session's own.
+
+    Arguments:
+        session: the session.
+        connection: the driver's connection, in the session's transaction.
+        abort: called with an error after which the session's transaction cannot be committed.
+    """
+
+    def __init__(
+        self, session: AsyncSession, connection: asyncpg.Connection, abort: Callable[[Exception], None]
+    ) -> None:
+        self._session = session
+        self._connection = connection
+        self._abort = abort
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        """Run one statement and return its rows."""
+        return await self._run(lambda: self._connection.fetch(text, *parameters))
+
+    async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
+        """Run one statement once per parameter set and return all rows, in the order of the sets."""
+        if not parameters:
+            return []
+        return await self._run(lambda: self._connection.fetchmany(text, parameters))
+
+    async def _run(self, statement: Callable[[], Awaitable[Sequence[asyncpg.Record]]]) -> list[Row]:
+        session = self._session
+        try:
+            if session.new or session.dirty or session.deleted:
+                await session.flush()
+            rows = await statement()
+        except Exception as error:
+            self._abort(error)
+            raise_translated(error, self._connection)
+        return list(map(tuple, rows))
