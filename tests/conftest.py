@@ -1,16 +1,16 @@
-"""What every test shares: hypothesis profiles, and a PostgreSQL database where one is at hand."""
+"""What every test shares: hypothesis profiles, and fresh databases of every kind that is at hand."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from databases import Databases, sqlite_url
 from services import POSTGRESQL, postgresql
 
 settings.register_profile("default", max_examples=50, deadline=None)
@@ -51,26 +51,51 @@ def missing(service: str) -> None:
 @pytest.fixture(scope="session")
 def postgresql_server() -> str:
     """The URL of a PostgreSQL server on which databases may be created."""
-    url = os.environ.get(POSTGRESQL, "")
+    if POSTGRESQL not in os.environ:
+        os.environ[POSTGRESQL] = _services.enter_context(postgresql())
+    url = os.environ[POSTGRESQL]
     if not url:
         missing("PostgreSQL")
     return url
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database of this worker's own."""
-    name = f"backstay_test_{secrets.token_hex(6)}"
-    asyncio.run(_execute(postgresql_server, f'CREATE DATABASE "{name}"'))
-    yield postgresql_server.rpartition("/")[0] + "/" + name
-    asyncio.run(_execute(postgresql_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
+def postgresql_databases(postgresql_server: str) -> Iterator[Databases]:
+    """Makes databases on that server."""
+    databases = Databases(postgresql_server)
+    yield databases
+    databases.close()
 
 
-async def _execute(url: str, statement: str) -> None:
-    import asyncpg
+@pytest.fixture
+def postgresql_url(postgresql_databases: Databases) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of the test's own."""
+    url = postgresql_databases.create()
+    yield url
+    postgresql_databases.drop(url)
 
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+
+@pytest.fixture(scope="module")
+def module_postgresql_url(postgresql_databases: Databases) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that the tests of a module share."""
+    url = postgresql_databases.create()
+    yield url
+    postgresql_databases.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of the test's own; the test runs once for each kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an empty database that the tests of a module share; they run once for each kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path_factory.mktemp("database"))
+    url: str = request.getfixturevalue("module_postgresql_url")
+    return url
