@@ -1,0 +1,90 @@
+"""Texts: of any length, of bounded length, padded, and of types that only the database itself knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import UserDefinedType
+
+from backstay.errors import TooLong
+from backstay.schema.kind.kind import Canonical, Kind
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Text; of at most ``length`` characters in a column (None: any). Canonically a str."""
+
+    length: int | None = None
+
+    def _read(self, text: str) -> str:
+        return text
+
+    def _python(self, value: Any) -> Canonical:
+        return self.read(str(value))
+
+    def fit(self, value: Canonical) -> Canonical:
+        """Cut blanks that are too many; TooLong where other characters are."""
+        if self.length is None or not isinstance(value, str) or len(value) <= self.length:
+            return value
+        if value[self.length :].strip(" "):
+            raise TooLong(f"value too long for type {self.name}({self.length})")
+        return value[: self.length]
+
+
+@dataclass(frozen=True)
+class Character(Text):
+    """Text padded with blanks to ``length``; blanks at its end count for nothing when it is compared."""
+
+    length: int = 1
+
+    def _read(self, text: str) -> str:
+        return text.ljust(self.length)
+
+    def key(self, value: Canonical) -> str:
+        """The text without its padding."""
+        return str(value).rstrip(" ")
+
+
+@dataclass(frozen=True)
+class Foreign(Kind):
+    """A type that only the database knows (``inet``, ``tsvector``, ``tstzrange``): text that passes through."""
+
+    def _read(self, text: str) -> str:
+        return text
+
+    def _python(self, value: Any) -> Canonical:
+        return self.read(str(value))
+
+
+class Named(UserDefinedType[str]):
+    """An SQL type by its name alone."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: object) -> str:
+        """The name, as SQLAlchemy's compiler asks for it."""
+        return self.name
+
+
+TEXT = Text("text", sa.Text())
+VARCHAR = Text("character varying", sa.String())
+
+
+def varchar(length: int | None) -> Text:
+    """``character varying(length)``."""
+    return Text("character varying", sa.String(length), length) if length else VARCHAR
+
+
+def char(length: int | None) -> Character:
+    """``character(length)``, one character where no length is given."""
+    return Character("character", sa.CHAR(length or 1), length or 1)
+
+
+def other(name: str, sql: sa.types.TypeEngine[Any] | None = None) -> Foreign:
+    """The database's own type of that name."""
+    return Foreign(name, sql if sql is not None else Named(name))
