@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, cast, final
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import CompileError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
+
+T = TypeVar("T")
 
 
 @final
@@ -55,3 +64,90 @@ ANONYMOUS: Final = Caller()
 
 SERVICE: Final = Caller(role=Role.SERVICE)
 """The caller who holds the secret key, and ``system``."""
+
+
+# The caller in rules and defaults -----------------------------------------------------------------------------
+
+
+class CallerAttribute(ColumnElement[Any]):
+    """``me.org_id``: an attribute of the caller, as an SQL expression with the type of the users' column.
+
+    It has no text of its own: a plan puts a parameter in its place (from the token), or a look-up in the users'
+    table where the token lacks it; a session puts the value.
+    """
+
+    __visit_name__ = "caller_attribute"
+    inherit_cache = True
+    _traverse_internals: Any = [  # noqa: RUF012
+        ("name", InternalTraversal.dp_string),
+        ("type", InternalTraversal.dp_type),
+    ]
+
+    def __init__(self, user: type[Any], name: str, column: sa.Column[Any]) -> None:
+        self.user = user
+        self.name = name
+        self.column = column
+        self.type = column.type
+
+
+class SignedIn(ColumnElement[bool]):
+    """The term :data:`signed_in`: decided before any SQL."""
+
+    __visit_name__ = "signed_in"
+    inherit_cache = True
+    _traverse_internals: Any = []  # noqa: RUF012
+    type = sa.Boolean()
+
+
+class _Current:
+    """What :func:`current` returns: each attribute is the caller's."""
+
+    def __init__(self, user: type[Any]) -> None:
+        self._user = user
+
+    def __getattr__(self, name: str) -> CallerAttribute:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        attribute = sa.inspect(self._user).column_attrs.get(name)
+        columns = attribute.columns if attribute is not None else []
+        if len(columns) != 1 or not isinstance(columns[0], sa.Column):
+            known = ", ".join(sorted(sa.inspect(self._user).column_attrs.keys()))
+            raise AttributeError(f"{self._user.__name__} has no column {name!r}; `me` has: {known}")
+        return CallerAttribute(self._user, name, columns[0])
+
+    def __repr__(self) -> str:
+        return f"current({self._user.__name__})"
+
+
+def current(user: type[T]) -> type[T]:
+    """The caller as a row of the users' table, for rules and defaults: ``me = current(User)``.
+
+    Typed as the class itself, as ``aliased()`` is, so ``Note.author_id == me.id`` checks and completes. ``me.id`` is
+    the token's ``sub``; any other attribute is the claim of that name or, where the token lacks it, the column of the
+    caller's row in the users' table, read once per statement. For a caller who is not signed in every attribute is
+    NULL.
+
+    Arguments:
+        user: the mapped class of the users' table.
+
+    Raises:
+        AttributeError: on access, for a name that is not a column of ``user``.
+    """
+    return cast("type[T]", _Current(user))
+
+
+anyone: Final[ColumnElement[bool]] = sa.true()
+"""The rule that lets everybody, signed in or not."""
+
+signed_in: Final[ColumnElement[bool]] = SignedIn()
+"""The rule that lets every user, and no anonymous caller."""
+
+
+@compiles(CallerAttribute)
+@compiles(SignedIn)
+def _spell(element: CallerAttribute | SignedIn, compiler: SQLCompiler, **_: Any) -> str:
+    """For people, in explanations; a statement that still holds one of these is a fault of ours or a stray use."""
+    text = f"me.{element.name}" if isinstance(element, CallerAttribute) else "signed_in"
+    if compiler.dialect.name != "default":
+        raise CompileError(f"{text} has a value only in a rule, or in a session of a caller: app.session(...)")
+    return text

@@ -1,0 +1,194 @@
+"""Running what was compiled: the only step that does I/O. One statement per read, one transaction per write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from backstay.dialects.dialect import Database, Row, Statement, Transaction
+from backstay.dialects.reply import Reply
+from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
+from backstay.errors import RowRefused
+from backstay.plan.guard import row_refused
+from backstay.plan.resolved import Insertion
+from backstay.query.nodes import Resolution
+from backstay.schema.caller import Caller
+from backstay.schema.served import Served
+
+Judge = Callable[[Reply], None]
+"""Looks at a reply before the commit; what it raises undoes the write (a row too many, ``max-affected``)."""
+
+
+async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
+    """Run a read."""
+    (row,) = await database.fetch(statement.text, statement.bind(values, caller))
+    body, rows, *total = row
+    return Reply(body=body.encode(), rows=rows, total=total[0] if total else None)
+
+
+async def write(
+    transaction: Transaction, writing: Writing, values: Sequence[Any], caller: Caller, judge: Judge
+) -> Reply:
+    """Run a write inside a transaction.
+
+    Raises:
+        RowRefused: when a row, as it is after the write, is refused by its rule.
+        And whatever ``judge`` and the database raise.
+    """
+    if isinstance(writing, Inserting):
+        reply = await _insert(transaction, writing, values, caller)
+    elif isinstance(writing, Altering):
+        reply = await _alter(transaction, writing, values, caller)
+    else:
+        reply = await _delete(transaction, writing, values, caller)
+    judge(reply)
+    return reply
+
+
+# Delete ------------------------------------------------------------------------------------------------------
+
+
+async def _delete(transaction: Transaction, deleting: Deleting, values: Sequence[Any], caller: Caller) -> Reply:
+    if deleting.answer is None:
+        keys = await _run(transaction, deleting.change, values, caller)
+        return Reply(affected=len(keys), keys=named(deleting.resolved.source.served, keys))
+    keys = await _run(transaction, deleting.keys, values, caller)
+    reply = await answer(transaction, deleting, keys, values, caller)
+    await delete_keys(transaction, deleting, keys, values, caller)
+    return reply
+
+
+async def delete_keys(
+    transaction: Transaction, deleting: Deleting, keys: Sequence[Row], values: Sequence[Any], caller: Caller
+) -> None:
+    """Delete the rows with these keys."""
+    if keys:
+        await _run(transaction, deleting.by_keys, [*values, keys], caller)
+
+
+# Update ------------------------------------------------------------------------------------------------------
+
+
+async def _alter(transaction: Transaction, altering: Altering, values: Sequence[Any], caller: Caller) -> Reply:
+    if altering.change is None:
+        return await answer(transaction, altering, [], values, caller)
+    keys = await _run(transaction, altering.change, values, caller)
+    await check(transaction, altering.check, altering.resolved.source.served, keys, values, caller)
+    return await answer(transaction, altering, keys, values, caller)
+
+
+# Insert ------------------------------------------------------------------------------------------------------
+
+
+async def _insert(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
+    resolved = inserting.resolved
+    served = resolved.source.served
+    inserted: list[Row] = []
+    merged: list[Row] = []
+    order: list[Row] = []
+    for names, rows in rows_of(resolved, values[resolved.rows.index]):
+        records = [_record(served, names, row) for row in rows]
+        there = await _there(transaction, inserting, rows, caller)
+        returned = await _insert_run(transaction, inserting, names, records, caller)
+        if len(returned) < len(rows) and _updates(resolved):
+            raise _refused_merge(served)
+        if len(there) == len(returned):
+            flags = there
+        else:
+            flags = [len(row) > len(served.key) and not row[-1] for row in returned]
+        keys = [row[: len(served.key)] for row in returned]
+        order += keys
+        for key, was_there in zip(keys, flags, strict=False):
+            (merged if was_there else inserted).append(key)
+    await check(transaction, inserting.check_new, served, inserted, values, caller)
+    await check(transaction, inserting.check_merged, served, merged, values, caller)
+    reply = await answer(transaction, inserting, order, values, caller)
+    return _counted(reply, len(inserted))
+
+
+def _counted(reply: Reply, inserted: int) -> Reply:
+    return Reply(reply.body, reply.rows, reply.total, reply.affected, inserted, reply.keys)
+
+
+def _updates(resolved: Insertion) -> bool:
+    """Whether an insert updates the rows that are there already: it has columns to set."""
+    return resolved.resolution is Resolution.MERGE and not set(resolved.columns) <= set(resolved.conflict)
+
+
+def _refused_merge(served: Served) -> RowRefused:
+    table = served.name[1]
+    return RowRefused(f'new row violates row-level security policy (USING expression) for table "{table}"')
+
+
+def _record(served: Served, names: Sequence[str], row: dict[str, Any]) -> list[Any]:
+    given = [served.columns[name].kind.take(row.get(name)) for name in names]
+    made = made_columns(served, names)
+    return given + [column.kind.dump(column.default.make()) for column in made]  # type: ignore[union-attr]
+
+
+async def _there(
+    transaction: Transaction, inserting: Inserting, rows: Sequence[dict[str, Any]], caller: Caller
+) -> list[bool]:
+    if inserting.existing is None:
+        return []
+    conflict = inserting.resolved.conflict
+    sets = [
+        inserting.existing.bind([column.kind.take(row.get(column.name)) for column in conflict], caller) for row in rows
+    ]
+    return [bool(row[0]) for row in await transaction.fetch_each(inserting.existing.text, sets)]
+
+
+async def _insert_run(
+    transaction: Transaction,
+    inserting: Inserting,
+    names: tuple[str, ...],
+    records: Sequence[list[Any]],
+    caller: Caller,
+) -> list[Row]:
+    served = inserting.resolved.source.served
+    columns = (*names, *[column.name for column in made_columns(served, names)])
+    statement = inserting.lines(columns)
+    if inserting.bulk and columns:
+        return await transaction.fetch(statement.text, statement.bind([records], caller))
+    return await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
+
+
+# Shared ------------------------------------------------------------------------------------------------------
+
+
+async def _run(transaction: Transaction, statement: Statement, values: Sequence[Any], caller: Caller) -> list[Row]:
+    return await transaction.fetch(statement.text, statement.bind(values, caller))
+
+
+def named(served: Served, keys: Sequence[Row]) -> tuple[dict[str, Any], ...]:
+    """Keys as mappings of column to value."""
+    return tuple(dict(zip(served.key, key, strict=False)) for key in keys)
+
+
+async def check(
+    transaction: Transaction,
+    statement: Statement | None,
+    served: Served,
+    keys: Sequence[Row],
+    values: Sequence[Any],
+    caller: Caller,
+) -> None:
+    """Refuse the write when one of these rows does not satisfy its rule."""
+    if statement is None or not keys:
+        return
+    ((kept,),) = await _run(transaction, statement, [*values, keys], caller)
+    if kept < len(set(keys)):
+        raise row_refused(served)
+
+
+async def answer(
+    transaction: Transaction, writing: Writing, keys: Sequence[Row], values: Sequence[Any], caller: Caller
+) -> Reply:
+    """The rows with these keys, as the caller asked to have them answered."""
+    names = named(writing.resolved.source.served, keys)
+    if writing.answer is None:
+        return Reply(affected=len(keys), keys=names)
+    if not keys:
+        return Reply(body=b"[]", affected=0)
+    ((body, rows),) = await _run(transaction, writing.answer, [*values, keys], caller)
+    return Reply(body=body.encode(), rows=rows, affected=len(keys), keys=names)

@@ -1,0 +1,63 @@
+"""Rows that come with a request, and keys that come from a change, as something a statement can read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from backstay.dialects.dialect import Parameter
+from backstay.dialects.sql import Emission
+from backstay.schema.column import Column
+
+KEYS = -1
+"""Where a statement that starts from keys finds them: the last of its values."""
+
+
+class Writer(Emission):
+    """A statement in the making that may write."""
+
+    def record(self, columns: Sequence[Column]) -> dict[str, ColumnElement[Any]]:
+        """One row as parameters: the values of the statement are the row's canonical values, in this order."""
+        return {
+            column.name: self.scalar(lambda values, caller, index=index: values[index], column.kind)  # type: ignore[misc]
+            for index, column in enumerate(columns)
+        }
+
+    @abstractmethod
+    def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        """Many rows as one parameter, whose values are lists of canonical values in the order of ``columns``.
+
+        Returns the columns' expressions by name, and what to select them from.
+        """
+
+    def rows(self, columns: Sequence[Column]) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        """The rows of a payload: the first of the statement's values."""
+        return self.recordset(columns, lambda values, caller: values[0])
+
+    def keys(self, columns: Sequence[Column]) -> tuple[dict[str, ColumnElement[Any]], ColumnElement[Any]]:
+        """The keys of the rows a change touched: expressions by name, and their place among the keys."""
+        found, source = self.recordset(columns, lambda values, caller: values[KEYS])
+        return found, self.position(source)
+
+    @abstractmethod
+    def position(self, source: Any) -> ColumnElement[Any]:
+        """The place of a row of a recordset."""
+
+    @abstractmethod
+    def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:
+        """An insert of these values: of one row, or of each row of ``source``."""
+
+    @abstractmethod
+    def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A key's column in the form in which ``keys`` takes it back."""
+
+    def is_inserted(self) -> ColumnElement[Any]:
+        """Whether a row that an upsert returns is a new one; asked only where ``features.tells_inserted``."""
+        raise NotImplementedError
+
+    def locked(self, select: Any, table: Any) -> Any:
+        """A select whose rows stay as they are until the transaction ends."""
+        return select

@@ -1,0 +1,164 @@
+"""How PostgreSQL says it: whole rows to ``json_agg``, parameters as text cast to the column's type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from backstay.dialects.dialect import Parameter
+from backstay.dialects.payload import Writer
+from backstay.dialects.postgresql.types import spell
+from backstay.dialects.quote import quoted
+from backstay.dialects.sql import TEXT, Labelled, unavailable
+from backstay.plan.resolved import Branch, Target, Test
+from backstay.query.nodes import Quantifier
+from backstay.query.operators import Takes
+from backstay.schema.column import Column
+from backstay.schema.kind import CASTS, Kind
+
+_ROWS = "_rows"
+_JSON = ("json", "jsonb")
+
+
+class PostgreSQLEmission(Writer):
+    """One PostgreSQL statement in the making."""
+
+    sql = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+
+    # Parameters ----------------------------------------------------------------------------------------------
+
+    def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
+        value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
+        return value if kind.name == "text" else sa.cast(value, kind.sql)
+
+    def members(self, read: Parameter, kind: Kind) -> Any:
+        value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
+        return sa.cast(value, ARRAY(kind.sql))
+
+    # JSON ----------------------------------------------------------------------------------------------------
+
+    def packed(self, labelled: list[Labelled]) -> list[Any]:
+        return [value.label(key) for key, value in labelled]
+
+    def json_array(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        page = select.subquery(_ROWS)
+        return sa.select(_array(_row())).select_from(page).scalar_subquery()
+
+    def json_object(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        page = select.limit(sa.literal_column("1")).subquery(_ROWS)
+        return sa.select(func.row_to_json(_row())).select_from(page).scalar_subquery()
+
+    def json_value(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return value
+
+    def json_values(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        page = select.subquery(_ROWS)
+        return sa.select(_array(page.c.value)).select_from(page).scalar_subquery()
+
+    def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        page = select.subquery(_ROWS)
+        columns: list[ColumnElement[Any]] = [sa.cast(_array(_row()), sa.Text()), func.count()]
+        return sa.select(*columns).select_from(page)
+
+    def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        return value
+
+    def path(self, column: ColumnElement[Any], target: Target) -> ColumnElement[Any]:
+        value = column if target.column.kind.name in _JSON else func.to_jsonb(column)
+        for step in target.path:
+            key = sa.literal_column(str(step.key)) if isinstance(step.key, int) else quoted(step.key)
+            arrow, type_ = ("->>", sa.Text()) if step.text else ("->", CASTS["jsonb"].sql)
+            value = value.op(arrow, precedence=15, return_type=type_)(key)
+        return value
+
+    # Lists and patterns --------------------------------------------------------------------------------------
+
+    def any_of(self, value: ColumnElement[Any], members: Any, kind: Kind) -> ColumnElement[Any]:
+        return value == sa.any_(members)
+
+    def quantified(
+        self,
+        value: ColumnElement[Any],
+        kind: Kind,
+        compare: Callable[[Any, Any], ColumnElement[Any]],
+        members: Any,
+        quantifier: Quantifier,
+    ) -> ColumnElement[Any]:
+        return compare(value, (sa.any_ if quantifier is Quantifier.ANY else sa.all_)(members))
+
+    def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
+        sign = "~*" if test.operator.name == "imatch" else "~"
+        if test.quantifier is not None:
+            members = self.literals(test.value, TEXT)
+            compare = lambda left, right: left.op(sign, is_comparison=True)(right)  # noqa: E731
+            return self.quantified(value, TEXT, compare, members, test.quantifier)
+        return value.op(sign, is_comparison=True)(self.literal(test.value, TEXT))
+
+    def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
+        if test.operator.takes is Takes.TERMS:
+            raise unavailable(test.operator)
+        return value.op(test.operator.sql, is_comparison=True)(self.literal(test.value, kind))
+
+    # Payloads and keys ---------------------------------------------------------------------------------------
+
+    def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        names = [f"c{index}" for index in range(len(columns))]
+        kinds = [column.kind for column in columns]
+
+        def encode(values: Any, caller: Any) -> str:
+            rows = [
+                {"n": place, **{name: packable(each, kind) for name, each, kind in zip(names, row, kinds, strict=True)}}
+                for place, row in enumerate(read(values, caller))
+            ]
+            return orjson.dumps(rows).decode()
+
+        shape = [sa.column("n", sa.Integer()), *[sa.column(n, k.sql) for n, k in zip(names, kinds, strict=True)]]
+        payload = sa.cast(self.bind(encode, sa.Text()), sa.JSON())
+        rows = func.json_to_recordset(payload).table_valued(*shape).render_derived(with_types=True)
+        return {column.name: rows.c[name] for column, name in zip(columns, names, strict=True)}, rows
+
+    def position(self, source: Any) -> ColumnElement[Any]:
+        return source.c.n  # type: ignore[no-any-return]
+
+    def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:
+        if source is None:
+            return insert(table).values({table.c[name]: value for name, value in values.items()})
+        select = sa.select(*values.values()).select_from(source).order_by(source.c.n)
+        return insert(table).from_select(list(values), select, include_defaults=False)
+
+    def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return sa.cast(column, sa.Text())
+
+    def is_inserted(self) -> ColumnElement[Any]:
+        return sa.literal_column("(xmax = 0)", sa.Boolean())
+
+    def locked(self, select: Any, table: Any) -> Any:
+        return select.with_for_update(of=table)
+
+
+def packable(value: Any, kind: Kind) -> Any:
+    """A canonical value in a JSON payload, as ``json_to_recordset`` reads it."""
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, str) and kind.name in _JSON:
+        return orjson.Fragment(value)
+    if isinstance(value, list):
+        return spell(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _row() -> ColumnElement[Any]:
+    """The whole row of a page: PostgreSQL reads a table's name as that."""
+    return sa.literal_column(_ROWS)
+
+
+def _array(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(func.json_agg(value), sa.cast(quoted("[]"), sa.JSON()))

@@ -1,0 +1,24 @@
+"""Text from a query's structure, as an SQL literal: the keys of rows and of JSON paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+
+from backstay.errors import ParseError
+
+
+def quoted(text: str) -> ColumnElement[Any]:
+    """A string literal.
+
+    Arguments:
+        text: any text but NUL.
+
+    Raises:
+        ParseError: for text that no database takes.
+    """
+    if "\0" in text:
+        raise ParseError("a name cannot contain NUL")
+    return sa.literal_column("'" + text.replace("'", "''") + "'")

@@ -1,0 +1,68 @@
+"""The road of a query: found in the plan cache (or planned and compiled), run, judged. Written once, for every door."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from backstay.dialects.connect import Engine
+from backstay.dialects.dialect import Statement, Transaction
+from backstay.dialects.execute import Judge, fetch, write
+from backstay.dialects.hooked import has_hooks, write_with_hooks
+from backstay.dialects.reply import Reply
+from backstay.dialects.write import Writing, compile_write
+from backstay.plan.cache import Cache
+from backstay.plan.guard import Plan
+from backstay.plan.resolved import Read
+from backstay.query.nodes import Delete, Insert, Select, Update
+from backstay.schema.caller import Caller
+from backstay.schema.served import Schema
+from backstay.settings import Settings
+
+Compiled: TypeAlias = Statement | Writing
+
+
+class Road:
+    """From a Query to a Reply, on one database.
+
+    Arguments:
+        schema: what is served.
+        engine: where it is.
+        settings: ``plan_cache``, ``aggregates``, ``max_rows``.
+    """
+
+    def __init__(self, schema: Schema, engine: Engine, settings: Settings) -> None:
+        self.schema = schema
+        self.engine = engine
+        self.cache: Cache[Compiled] = Cache(
+            schema, self.compile, size=settings.plan_cache, aggregates=settings.aggregates
+        )
+
+    def compile(self, plan: Plan) -> Compiled:
+        """A plan as what this database runs."""
+        if isinstance(plan.resolved, Read):
+            return self.engine.emission(plan).read(plan.resolved.count)
+        features = self.engine.database.features
+        return compile_write(
+            plan, self.engine.emission, bulk=features.bulk_insert, tells_inserted=features.tells_inserted
+        )
+
+    async def answer(self, query: Select | Insert | Update | Delete, caller: Caller, judge: Judge) -> Reply:
+        """Answer a query for a caller.
+
+        Arguments:
+            query: with its values.
+            caller: whose rules hold.
+            judge: looks at the reply; of a write before it is committed, so that what it raises undoes the write.
+        """
+        compiled, values = self.cache.find(query, caller)
+        if isinstance(compiled, Statement):
+            reply = await fetch(self.engine.database, compiled, values, caller)
+            judge(reply)
+            return reply
+        if has_hooks(compiled):
+            return await write_with_hooks(self.schema, self.engine, compiled, values, caller, judge)
+
+        async def work(transaction: Transaction) -> Reply:
+            return await write(transaction, compiled, values, caller, judge)
+
+        return await self.engine.database.write(work)

@@ -1,0 +1,181 @@
+"""How SQLite says it: ``json_object`` per row, ``group_concat`` for rows, ``json_each`` for lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.dialects.sqlite import insert
+
+from backstay.dialects.dialect import Parameter
+from backstay.dialects.payload import Writer
+from backstay.dialects.quote import quoted
+from backstay.dialects.sql import TEXT, Labelled
+from backstay.dialects.sqlite.dialect import SQLiteDialect
+from backstay.plan.resolved import Branch, Target, Test
+from backstay.query.nodes import Quantifier
+from backstay.schema.column import Column
+from backstay.schema.kind import Kind
+
+_AS_JSON = ("numeric", "json", "jsonb")
+
+
+class SQLiteEmission(Writer):
+    """One SQLite statement in the making."""
+
+    sql = SQLiteDialect()
+
+    # Parameters ----------------------------------------------------------------------------------------------
+
+    def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
+        return self.bind(lambda values, caller: stored(read(values, caller)), kind.sql)
+
+    def members(self, read: Parameter, kind: Kind) -> Any:
+        def encode(values: Any, caller: Any) -> str:
+            return orjson.dumps(read(values, caller), default=_hex).decode()
+
+        each = func.json_each(self.bind(encode, sa.Text())).table_valued("value")
+        member: ColumnElement[Any] = each.c.value
+        return sa.select(func.unhex(member) if kind.name == "bytea" else member).select_from(each)
+
+    # JSON ----------------------------------------------------------------------------------------------------
+
+    def packed(self, labelled: list[Labelled]) -> list[Any]:
+        pairs = [part for key, value in labelled for part in (quoted(key), value)]
+        return [func.json_object(*pairs).label("r")]
+
+    def json_array(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        page = select.subquery()
+        return func.json(sa.select(_listed(page.c.r)).select_from(page).scalar_subquery())
+
+    def json_object(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        return func.json(select.limit(sa.literal_column("1")).scalar_subquery())
+
+    def json_text(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.json_quote(value)
+
+    def json_value(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.json(value)
+
+    def json_values(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
+        page = select.subquery()
+        return func.json(sa.select(_listed(page.c.value)).select_from(page).scalar_subquery())
+
+    def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
+        page = select.subquery()
+        statement: sa.Select[Any] = sa.select(_listed(page.c.r), func.count()).select_from(page)
+        return statement
+
+    def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        if kind.name == "boolean":
+            return func.json(sa.case((value.is_(sa.true()), quoted("true")), (value.is_(sa.false()), quoted("false"))))
+        if kind.name == "bytea":
+            return quoted("\\x").concat(func.lower(func.hex(value)))
+        if kind.name.startswith(_AS_JSON) or kind.name.endswith("[]"):
+            return func.json(value)
+        return value
+
+    def path(self, column: ColumnElement[Any], target: Target) -> ColumnElement[Any]:
+        value: ColumnElement[Any] = column
+        for step in target.path:
+            key = sa.literal_column(str(step.key)) if isinstance(step.key, int) else quoted(step.key)
+            value = value.op("->", return_type=sa.Text())(key)
+        if not target.path[-1].text:
+            return value
+        # `->>` alone would yield numbers and 0/1; PostgreSQL yields the JSON's own text.
+        unwrapped = value.op("->>", return_type=sa.Text())(quoted("$"))
+        return sa.case(
+            (func.json_type(value) == quoted("text"), unwrapped),
+            (func.json_type(value) == quoted("null"), sa.null()),
+            else_=value,
+        )
+
+    # Lists and patterns --------------------------------------------------------------------------------------
+
+    def any_of(self, value: ColumnElement[Any], members: Any, kind: Kind) -> ColumnElement[Any]:
+        return value.in_(members)
+
+    def quantified(
+        self,
+        value: ColumnElement[Any],
+        kind: Kind,
+        compare: Callable[[Any, Any], ColumnElement[Any]],
+        members: Any,
+        quantifier: Quantifier,
+    ) -> ColumnElement[Any]:
+        each = members.subquery()
+        member = next(iter(each.c))
+        holds = compare(value, sa.type_coerce(member, kind.sql))
+        witness = holds if quantifier is Quantifier.ANY else sa.not_(holds.self_group())
+        found = sa.select(sa.literal_column("1")).select_from(each).where(witness)
+        found = found.correlate_except(each)
+        exists: ColumnElement[Any] = found.exists()
+        answer = exists if quantifier is Quantifier.ANY else sa.not_(exists)
+        some = sa.select(sa.literal_column("1")).select_from(each).exists()
+        # NULL compared with the members of a list that has some is NULL, not false.
+        return sa.case((sa.and_(value.is_(None), some), sa.null()), else_=answer)
+
+    def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
+        prefix = "(?i)" if test.operator.name == "imatch" else ""
+        compare = lambda left, right: left.regexp_match(right)  # noqa: E731
+        if test.quantifier is not None:
+            members = self.literals(test.value, TEXT, lambda text: prefix + text)
+            return self.quantified(value, TEXT, compare, members, test.quantifier)
+        return compare(value, self.literal(test.value, TEXT, lambda text: prefix + text))
+
+    def cast(self, value: ColumnElement[Any], kind: Kind | None) -> ColumnElement[Any]:
+        return value if kind is None else sa.cast(value, kind.sql)
+
+    # Payloads and keys ---------------------------------------------------------------------------------------
+
+    def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        def encode(values: Any, caller: Any) -> str:
+            return orjson.dumps([[_packable(each) for each in row] for row in read(values, caller)]).decode()
+
+        rows = func.json_each(self.bind(encode, sa.Text())).table_valued("key", "value")
+        found: dict[str, ColumnElement[Any]] = {}
+        for index, column in enumerate(columns):
+            value = rows.c.value.op("->>", return_type=sa.Text())(sa.literal_column(str(index)))
+            found[column.name] = func.unhex(value) if column.kind.name == "bytea" else value
+        return found, rows
+
+    def position(self, source: Any) -> ColumnElement[Any]:
+        return source.c.key  # type: ignore[no-any-return]
+
+    def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:
+        if source is None:
+            return insert(table).values({table.c[name]: value for name, value in values.items()})
+        # WHERE true: without it SQLite reads the ON of an ON CONFLICT as a join's.
+        select = sa.select(*values.values()).select_from(source).where(sa.true())
+        return insert(table).from_select(list(values), select, include_defaults=False)
+
+    def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return column
+
+
+def stored(value: Any) -> Any:
+    """A canonical value as SQLite holds it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        return orjson.dumps(value, default=_hex).decode()
+    return value
+
+
+def _packable(value: Any) -> Any:
+    value = stored(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _hex(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def _listed(row: ColumnElement[Any]) -> ColumnElement[Any]:
+    joined = func.coalesce(func.group_concat(row, quoted(",")), quoted(""))
+    return quoted("[").concat(joined).concat(quoted("]"))

@@ -1,0 +1,315 @@
+"""The statements of a write: the change itself, the check of the new rows, and the rows it answers with.
+
+Every change answers with the keys of the rows it touched; the check and the answer start from these keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+
+from backstay.dialects.dialect import Statement
+from backstay.dialects.payload import Writer
+from backstay.errors import NotImplementedHere
+from backstay.plan.guard import Plan
+from backstay.plan.resolved import Alteration, Deletion, Insertion, Predicate, Source
+from backstay.query.nodes import Missing, Resolution
+from backstay.schema.column import Column, Expressed, Filling, Fixed, Made
+from backstay.schema.served import Served
+
+Start: TypeAlias = Callable[[Plan], Writer]
+"""Begins a statement on one database."""
+
+_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Inserting:
+    """The statements of an insert.
+
+    ``lines(columns)`` inserts rows that give these columns; ``existing`` tells which rows are there already, for a
+    database that cannot tell afterwards.
+    """
+
+    plan: Plan
+    resolved: Insertion
+    bulk: bool
+    lines: Callable[[tuple[str, ...]], Statement]
+    existing: Statement | None
+    check_new: Statement | None
+    check_merged: Statement | None
+    answer: Statement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Altering:
+    """The statements of an update; ``keys`` finds and locks the rows where hooks must see them first."""
+
+    plan: Plan
+    resolved: Alteration
+    change: Statement | None
+    keys: Statement
+    check: Statement | None
+    answer: Statement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleting:
+    """The statements of a delete. Rows to answer with are found by ``keys``, and read before ``by_keys`` deletes."""
+
+    plan: Plan
+    resolved: Deletion
+    change: Statement
+    keys: Statement
+    by_keys: Statement
+    answer: Statement | None
+
+
+Writing: TypeAlias = Inserting | Altering | Deleting
+
+
+def compile_write(plan: Plan, start: Start, *, bulk: bool, tells_inserted: bool) -> Writing:
+    """The statements of a planned write on one database.
+
+    Raises:
+        NotImplementedHere: for a table without a primary key.
+    """
+    resolved = plan.resolved
+    served = resolved.source.served
+    if not served.key:
+        raise NotImplementedHere(detail=f"'{served.name[1]}' has no primary key, so its rows cannot be written here.")
+    if isinstance(resolved, Insertion):
+        return _inserting(plan, resolved, start, bulk=bulk, tells_inserted=tells_inserted)
+    if isinstance(resolved, Alteration):
+        return _altering(plan, resolved, start)
+    assert isinstance(resolved, Deletion)
+    return Deleting(
+        plan,
+        resolved,
+        change=_delete(start(plan), resolved),
+        keys=_keys(start(plan), resolved.source, resolved.where),
+        by_keys=_delete_by_keys(start(plan), resolved.source),
+        answer=_answer(plan, start),
+    )
+
+
+# Shared parts ------------------------------------------------------------------------------------------------
+
+
+def bare(table: sa.Table) -> Any:
+    """A table without defaults: what a statement does not say, SQLAlchemy must not add."""
+    columns: list[ColumnElement[Any]] = [sa.column(column.name, column.type) for column in table.columns]
+    return sa.table(table.name, *columns, schema=table.schema)  # type: ignore[arg-type]
+
+
+def key_columns(served: Served) -> tuple[Column, ...]:
+    """The columns of the primary key."""
+    return tuple(served.columns[name] for name in served.key)
+
+
+def _answer(plan: Plan, start: Start) -> Statement | None:
+    resolved = plan.resolved
+    returning = getattr(resolved, "returning", None)
+    if returning is None:
+        return None
+    emission = start(plan)
+    keys, position = emission.keys(key_columns(resolved.source.served))
+    alias = emission.alias(returning.source)
+    joined = [alias.c[name] == keys[name] for name in resolved.source.served.key]
+    select = emission.select(returning, joined)
+    if not returning.order:
+        select = select.order_by(position)
+    return emission.compile(emission.whole(select))
+
+
+def _check(plan: Plan, start: Start, rule: ColumnElement[Any] | bool, source: Source) -> Statement | None:
+    """How many of the written rows satisfy a rule; None where it lets every row."""
+    if rule is True:
+        return None
+    emission = start(plan)
+    keys, _ = emission.keys(key_columns(source.served))
+    alias = emission.alias(source)
+    joined = [alias.c[name] == keys[name] for name in source.served.key]
+    count = sa.select(sa.func.count()).select_from(alias).where(*joined, *emission.asked(rule, source))
+    return emission.compile(count)
+
+
+def _returned(emission: Writer, table: Any, served: Served) -> list[ColumnElement[Any]]:
+    return [emission.key_text(table.c[name]).label(name) for name in served.key]
+
+
+def _conditions(emission: Writer, source: Source, where: Sequence[Predicate]) -> list[ColumnElement[Any]]:
+    return [
+        *emission.rule(source),
+        *emission.asked(emission.plan.guards.old, source),
+        *[emission.predicate(each) for each in where],
+    ]
+
+
+def _keys(emission: Writer, source: Source, where: Sequence[Predicate]) -> Statement:
+    table = emission.alias(source)
+    select = sa.select(*_returned(emission, table, source.served)).select_from(table)
+    return emission.compile(emission.locked(select.where(*_conditions(emission, source, where)), table))
+
+
+def filled(emission: Writer, filling: Filling, column: Column) -> ColumnElement[Any]:
+    """What a column gets without the request: as an expression or a parameter."""
+    if isinstance(filling, Fixed):
+        fixed = filling.value
+        return emission.scalar(lambda values, caller: fixed, column.kind)
+    if isinstance(filling, Expressed):
+        return emission.caller(filling.expression)
+    assert isinstance(filling, Made)
+    make, kind = filling.make, column.kind
+    return emission.scalar(lambda values, caller: kind.dump(make()), column.kind)
+
+
+# Delete ------------------------------------------------------------------------------------------------------
+
+
+def _delete(emission: Writer, resolved: Deletion) -> Statement:
+    served = resolved.source.served
+    table = emission.aliases[resolved.source.number] = bare(served.table)
+    statement = sa.delete(table).where(*_conditions(emission, resolved.source, resolved.where))
+    return emission.compile(statement.returning(*_returned(emission, table, served)))
+
+
+def _delete_by_keys(emission: Writer, source: Source) -> Statement:
+    table = bare(source.served.table)
+    keys, _ = emission.keys(key_columns(source.served))
+    wanted = sa.select(*[keys[name] for name in source.served.key])
+    ours = [table.c[name] for name in source.served.key]
+    match = ours[0].in_(wanted) if len(ours) == 1 else sa.tuple_(*ours).in_(wanted)
+    return emission.compile(sa.delete(table).where(match))
+
+
+# Update ------------------------------------------------------------------------------------------------------
+
+
+def _altering(plan: Plan, resolved: Alteration, start: Start) -> Altering:
+    return Altering(
+        plan,
+        resolved,
+        change=_update(start(plan), resolved) if resolved.columns else None,
+        keys=_keys(start(plan), resolved.source, resolved.where),
+        check=_check(plan, start, plan.guards.new, resolved.source),
+        answer=_answer(plan, start),
+    )
+
+
+def _update(emission: Writer, resolved: Alteration) -> Statement:
+    served = resolved.source.served
+    table = emission.aliases[resolved.source.number] = bare(served.table)
+    index = resolved.row.index
+    changes: dict[Any, ColumnElement[Any]] = {}
+    for column in resolved.columns:
+        changes[table.c[column.name]] = _given(emission, column, index)
+    given = {column.name for column in resolved.columns}
+    for column in served.columns.values():
+        if column.onupdate is not None and column.name not in given:
+            changes[table.c[column.name]] = filled(emission, column.onupdate, column)
+    statement = sa.update(table).values(changes).where(*_conditions(emission, resolved.source, resolved.where))
+    return emission.compile(statement.returning(*_returned(emission, table, served)))
+
+
+def _given(emission: Writer, column: Column, index: int) -> ColumnElement[Any]:
+    name, kind = column.name, column.kind
+    return emission.scalar(lambda values, caller: kind.take(values[index].get(name)), kind)
+
+
+# Insert ------------------------------------------------------------------------------------------------------
+
+
+def _inserting(plan: Plan, resolved: Insertion, start: Start, *, bulk: bool, tells_inserted: bool) -> Inserting:
+    merging = resolved.resolution is Resolution.MERGE
+
+    @lru_cache(maxsize=_LINES)
+    def lines(columns: tuple[str, ...]) -> Statement:
+        return _insert(start(plan), resolved, columns, bulk=bulk, tells_inserted=tells_inserted)
+
+    return Inserting(
+        plan,
+        resolved,
+        bulk=bulk,
+        lines=lines,
+        existing=_existing(start(plan), resolved) if merging and not tells_inserted else None,
+        check_new=_check(plan, start, plan.guards.new, resolved.source),
+        check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
+        answer=_answer(plan, start),
+    )
+
+
+def _insert(
+    emission: Writer, resolved: Insertion, names: tuple[str, ...], *, bulk: bool, tells_inserted: bool
+) -> Statement:
+    served = resolved.source.served
+    table = emission.aliases[resolved.source.number] = bare(served.table)
+    given = [served.columns[name] for name in names]
+    values, source = emission.rows(given) if bulk and given else (emission.record(given), None)
+    for column in served.columns.values():
+        if column.name not in values and column.default is not None and not _per_row(column):
+            values[column.name] = filled(emission, column.default, column)
+    statement = emission.insertion(table, values, source)
+    if resolved.resolution is not None:
+        statement = _resolving(emission, statement, resolved, table, list(values))
+    returned = _returned(emission, table, served)
+    if tells_inserted and resolved.resolution is Resolution.MERGE:
+        returned.append(emission.is_inserted().label("inserted"))
+    return emission.compile(statement.returning(*returned))
+
+
+def _per_row(column: Column) -> bool:
+    return isinstance(column.default, Made)
+
+
+def made_columns(served: Served, given: Sequence[str]) -> list[Column]:
+    """The columns whose values Python makes, row by row, where the request does not give them."""
+    return [column for column in served.columns.values() if _per_row(column) and column.name not in given]
+
+
+def _resolving(emission: Writer, statement: Any, resolved: Insertion, table: Any, names: Sequence[str]) -> Any:
+    conflict = [column.name for column in resolved.conflict]
+    if resolved.resolution is Resolution.IGNORE:
+        return statement.on_conflict_do_nothing(index_elements=conflict)
+    sent = [column.name for column in resolved.columns if column.name not in conflict and column.name in names]
+    if not sent:
+        return statement.on_conflict_do_nothing(index_elements=conflict)
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in sent}
+    for column in resolved.source.served.columns.values():
+        if column.onupdate is not None and column.name not in changes:
+            changes[column.name] = filled(emission, column.onupdate, column)
+    allowed = [*emission.rule(resolved.source), *emission.asked(emission.plan.guards.old, resolved.source)]
+    where = sa.and_(*allowed) if allowed else None
+    return statement.on_conflict_do_update(index_elements=conflict, set_=changes, where=where)
+
+
+def _existing(emission: Writer, resolved: Insertion) -> Statement:
+    """Whether a row with the conflict columns of one given row is there already."""
+    table = resolved.source.served.table.alias()
+    record = emission.record(list(resolved.conflict))
+    match = [table.c[column.name] == record[column.name] for column in resolved.conflict]
+    exists = sa.select(sa.literal_column("1")).select_from(table).where(*match).exists()
+    return emission.compile(sa.select(sa.case((exists, 1), else_=0)))
+
+
+def rows_of(resolved: Insertion, rows: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
+    """The rows of a payload in runs that give the same columns, in order.
+
+    A key that a row lacks is NULL, or left to the column's default where the caller asked for that.
+    """
+    names = tuple(column.name for column in resolved.columns)
+    if resolved.missing is Missing.NULL:
+        return [(names, list(rows))] if rows else []
+    runs: list[tuple[tuple[str, ...], list[dict[str, Any]]]] = []
+    for row in rows:
+        given = tuple(name for name in names if name in row)
+        if runs and runs[-1][0] == given:
+            runs[-1][1].append(row)
+        else:
+            runs.append((given, [row]))
+    return runs

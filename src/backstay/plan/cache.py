@@ -1,0 +1,95 @@
+"""The plan cache: a query's shape, and the answers to what its rules ask of the caller, lead to what was compiled."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from backstay.plan.fold import Question, questions
+from backstay.plan.guard import Plan, asked, guard, may_select
+from backstay.plan.resolve import resolve
+from backstay.plan.resolved import Resolved
+from backstay.query.nodes import Delete, Insert, Select, Update
+from backstay.query.shape import Shape, slotted, split
+from backstay.schema.caller import Caller
+from backstay.schema.served import Schema, Served
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Entry(Generic[T]):
+    resolved: Resolved
+    questions: tuple[Question, ...]
+    compiled: dict[Any, T] = field(default_factory=dict)
+
+
+class Cache(Generic[T]):
+    """Compiled plans, the most recently used ones.
+
+    Arguments:
+        schema: what is served.
+        compile: turns a plan into what a dialect runs.
+        size: the most shapes to keep.
+        aggregates: whether callers may aggregate.
+    """
+
+    def __init__(self, schema: Schema, compile: Callable[[Plan], T], *, size: int, aggregates: bool = False) -> None:
+        self.schema = schema
+        self._compile = compile
+        self._size = size
+        self._aggregates = aggregates
+        self._entries: OrderedDict[Shape, _Entry[T]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, query: Select | Insert | Update | Delete, caller: Caller) -> tuple[T, list[Any]]:
+        """What answers a query for a caller, and the query's values.
+
+        Raises:
+            RequestError: when a name is unknown or a rule refuses the caller.
+        """
+        shape, values = split(query)
+        entry = self._entries.get(shape)
+        if entry is None:
+            entry = self._enter(shape, query, caller)
+        else:
+            self._entries.move_to_end(shape)
+        answers = None if caller.passes_rules else tuple([question.ask(caller) for question in entry.questions])
+        compiled = entry.compiled.get(answers)
+        if compiled is None:
+            compiled = entry.compiled[answers] = self._compile(self._plan(entry, answers))
+        return compiled, values
+
+    def plan(self, query: Select | Insert | Update | Delete, caller: Caller) -> Plan:
+        """The plan of a query, made anew: for explanations."""
+        resolved = self._resolve(query, caller)
+        asks = asked(resolved, self.schema)
+        answers = None if caller.passes_rules else tuple(question.ask(caller) for question in asks)
+        return self._plan(_Entry(resolved, asks), answers)
+
+    def _plan(self, entry: _Entry[T], answers: tuple[Any, ...] | None) -> Plan:
+        if answers is None:
+            return guard(entry.resolved, self.schema, None)
+        subjects = (question.subject for question in entry.questions)
+        return guard(entry.resolved, self.schema, dict(zip(subjects, answers, strict=True)))
+
+    def _enter(self, shape: Shape, query: Select | Insert | Update | Delete, caller: Caller) -> _Entry[T]:
+        resolved = self._resolve(query, caller)
+        entry: _Entry[T] = _Entry(resolved, asked(resolved, self.schema))
+        self._entries[shape] = entry
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+        return entry
+
+    def _resolve(self, query: Select | Insert | Update | Delete, caller: Caller) -> Resolved:
+        def may_know(served: Served) -> bool:
+            rule = served.rules.select
+            if caller.passes_rules or rule is None:
+                return caller.passes_rules
+            return may_select(served, {each.subject: each.ask(caller) for each in questions(rule.expression)})
+
+        return resolve(slotted(query), self.schema, may_know=may_know, aggregates=self._aggregates)

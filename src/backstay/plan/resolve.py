@@ -1,0 +1,267 @@
+"""``resolve(query, schema) -> Resolved``: every name of a query looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from backstay.errors import (
+    AggregatesDisabled,
+    InvalidParameter,
+    NotEmbedded,
+    NotImplementedHere,
+    RelatedOrder,
+    TypeMismatch,
+    UnknownOperator,
+    UnknownPayloadColumn,
+    UnknownType,
+)
+from backstay.plan.find import find_column, find_relation, find_resource
+from backstay.plan.resolved import (
+    Alteration,
+    Branch,
+    Combination,
+    Deletion,
+    Insertion,
+    Match,
+    Output,
+    Predicate,
+    Read,
+    Resolved,
+    Rows,
+    Sort,
+    Source,
+    Target,
+    Test,
+)
+from backstay.query import nodes
+from backstay.query.nodes import Aggregate, Comparison, Embed, Everything, Field, Filter, Logic, Nulls, Order, Pick
+from backstay.query.operators import OPERATORS, Takes
+from backstay.query.shape import Slot
+from backstay.schema.column import Column
+from backstay.schema.kind import CASTS, Kind
+from backstay.schema.served import Schema, Served
+
+_TEXTUAL = ("text", "character varying", "character", "citext")
+
+
+def resolve(
+    query: nodes.Select | nodes.Insert | nodes.Update | nodes.Delete,
+    schema: Schema,
+    *,
+    may_know: Callable[[Served], bool],
+    aggregates: bool = False,
+) -> Resolved:
+    """Look up every name of a query.
+
+    Arguments:
+        query: with a slot in the place of each value.
+        schema: what is served.
+        may_know: whether the caller may be told of a resource, in hints.
+        aggregates: whether ``sum()`` and its like are allowed.
+
+    Raises:
+        UnknownResource, UnknownColumn, UnknownRelation, AmbiguousRelation, UnknownPayloadColumn, UnknownType,
+        NotEmbedded, RelatedOrder, AggregatesDisabled, TypeMismatch, UnknownOperator.
+    """
+    return _Resolution(schema, may_know, aggregates).query(query)
+
+
+@dataclass(slots=True)
+class _Resolution:
+    """One resolution under way: it numbers the sources of the statement."""
+
+    schema: Schema
+    may_know: Callable[[Served], bool]
+    aggregates: bool
+    count: int = field(default=0)
+
+    def source(self, served: Served) -> Source:
+        self.count += 1
+        return Source(self.count, served)
+
+    # The kinds of query --------------------------------------------------------------------------------------
+
+    def query(self, query: nodes.Select | nodes.Insert | nodes.Update | nodes.Delete) -> Resolved:
+        served = find_resource(self.schema, query.schema, query.resource, self.may_know)
+        if isinstance(query, nodes.Select):
+            return Read(self.select(served, query), query.count)
+        source = self.source(served)
+        returning = self.select(served, query.returning) if query.returning is not None else None
+        if isinstance(query, nodes.Delete):
+            return Deletion(source, self.filters(source, query.where, ()), returning)
+        columns = tuple(_payload_column(served, name) for name in query.columns)
+        if isinstance(query, nodes.Update):
+            return Alteration(source, _slot(query.row), columns, self.filters(source, query.where, ()), returning)
+        return Insertion(
+            source,
+            _slot(query.rows),
+            columns,
+            query.resolution if query.resolution is not None and (query.conflict or served.key) else None,
+            tuple(find_column(served, name) for name in query.conflict or served.key),
+            query.missing,
+            returning,
+        )
+
+    def select(self, served: Served, query: nodes.Select) -> Rows:
+        return self.rows(self.source(served), query.items, query.where, query.order, query.page)
+
+    # Rows ----------------------------------------------------------------------------------------------------
+
+    def rows(
+        self,
+        source: Source,
+        items: tuple[nodes.Item, ...],
+        where: tuple[Filter, ...],
+        order: tuple[Order, ...],
+        page: nodes.Page,
+    ) -> Rows:
+        outputs = tuple(output for item in items for output in self.item(source, item))
+        branches = tuple(output for output in outputs if isinstance(output, Branch))
+        return Rows(
+            source=source,
+            outputs=outputs,
+            where=self.filters(source, where, branches),
+            order=tuple(self.sort(source, term, branches) for term in order),
+            limit=_slot(page.limit) if page.limited else None,
+            offset=_slot(page.offset) if page.skipping else None,
+        )
+
+    def item(self, source: Source, item: nodes.Item) -> Iterator[Output | Branch]:
+        if isinstance(item, Everything):
+            for column in source.served.visible.values():
+                if column.starred:
+                    yield Output(column.name, Target(source, column))
+        elif isinstance(item, Pick):
+            yield self.pick(source, item)
+        else:
+            yield self.branch(source, item)
+
+    def pick(self, source: Source, pick: Pick) -> Output:
+        if pick.aggregate is not None and not self.aggregates:
+            raise AggregatesDisabled
+        aggregate_cast = _cast(pick.aggregate_cast)
+        if pick.field is None:
+            return Output(pick.alias or "count", None, None, pick.aggregate, aggregate_cast)
+        if pick.field.name == "count" and not pick.field.path and "count" not in source.served.visible:
+            # A table has no such column: PostgreSQL reads `t.count` as count(t).
+            return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast))
+        target = self.target(source, pick.field)
+        key = pick.alias or (pick.aggregate.value if pick.aggregate else _path_key(pick.field))
+        return Output(key, target, _cast(pick.cast), pick.aggregate, aggregate_cast)
+
+    def branch(self, source: Source, embed: Embed) -> Branch:
+        relation = find_relation(self.schema, source.served, embed.relation, embed.hint, self.may_know)
+        target = self.source(self.schema.resources[relation.target])
+        junction = None
+        if relation.junction is not None and relation.junction.resource is not None:
+            junction = self.source(self.schema.resources[relation.junction.resource])
+        rows = self.rows(target, embed.items, embed.where, embed.order, embed.page)
+        if embed.spread and not relation.cardinality.to_one and rows.aggregated:
+            raise NotImplementedHere(detail="Aggregates are not implemented for one-to-many or many-to-many spreads.")
+        return Branch(
+            key=embed.key,
+            relation=relation,
+            rows=rows,
+            join=embed.join,
+            spread=embed.spread,
+            shown=bool(embed.items),
+            junction=junction,
+        )
+
+    def target(self, source: Source, asked: Field) -> Target:
+        return Target(source, find_column(source.served, asked.name), asked.path)
+
+    # Order ---------------------------------------------------------------------------------------------------
+
+    def sort(self, source: Source, term: Order, branches: tuple[Branch, ...]) -> Sort:
+        nulls_first = term.descending if term.nulls is None else term.nulls is Nulls.FIRST
+        if term.relation is None:
+            return Sort(self.target(source, term.field), term.descending, nulls_first)
+        branch = next((each for each in branches if each.key == term.relation), None)
+        if branch is None:
+            raise NotEmbedded(
+                f"'{term.relation}' is not an embedded resource in this request",
+                hint=f"Verify that '{term.relation}' is included in the 'select' query parameter.",
+            )
+        if not branch.to_one:
+            raise RelatedOrder(
+                f"A related order on '{term.relation}' is not possible",
+                detail=f"'{source.served.name[1]}' and '{term.relation}' do not form a many-to-one or "
+                "one-to-one relationship",
+            )
+        return Sort(self.target(branch.rows.source, term.field), term.descending, nulls_first, branch)
+
+    # Filters -------------------------------------------------------------------------------------------------
+
+    def filters(self, source: Source, where: tuple[Filter, ...], branches: tuple[Branch, ...]) -> tuple[Predicate, ...]:
+        return tuple(self.filter(source, each, branches) for each in where)
+
+    def filter(self, source: Source, asked: Filter, branches: tuple[Branch, ...]) -> Predicate:
+        if isinstance(asked, Logic):
+            return Combination(asked.connective, self.filters(source, asked.items, branches), asked.negated)
+        branch = _null_embed(asked, branches)
+        if branch is not None:
+            return Match(branch, (asked.word == "null") != asked.negated)
+        target = self.target(source, asked.field)
+        _accept(target, asked)
+        return Test(
+            target=target,
+            operator=OPERATORS[asked.operator],
+            value=_slot(asked.value),
+            negated=asked.negated,
+            quantifier=asked.quantifier,
+            word=asked.word,
+            language=asked.language,
+        )
+
+
+def _slot(value: Any) -> Slot:
+    assert isinstance(value, Slot), "a query is resolved with slots in the place of its values"
+    return value
+
+
+def _null_embed(asked: Comparison, branches: tuple[Branch, ...]) -> Branch | None:
+    if asked.operator != "is" or asked.word not in ("null", "not_null") or asked.field.path:
+        return None
+    return next((branch for branch in branches if branch.key == asked.field.name), None)
+
+
+def _accept(target: Target, asked: Comparison) -> None:
+    """Refuse an operator that the target's type does not have."""
+    kind = target.column.kind
+    textual = bool(target.path and target.path[-1].text) or kind.name.startswith(_TEXTUAL)
+    if asked.operator == "is" and asked.word in ("true", "false", "unknown") and kind.name != "boolean":
+        raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {kind.name}")
+    takes = OPERATORS[asked.operator].takes
+    if takes is Takes.PATTERN and not textual:
+        sign = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}[asked.operator]
+        raise UnknownOperator(
+            f"operator does not exist: {'jsonb' if target.path else kind.name} {sign} unknown",
+            hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
+        )
+    if asked.language is not None and not asked.language.replace("_", "").isalnum():
+        raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
+
+
+def _payload_column(served: Served, name: str) -> Column:
+    column = served.visible.get(name)
+    if column is None or not column.stored:
+        raise UnknownPayloadColumn(f"Could not find the '{name}' column of '{served.name[1]}' in the schema cache")
+    return column
+
+
+def _cast(name: str | None) -> Kind | None:
+    if name is None:
+        return None
+    kind = CASTS.get(name.strip().lower())
+    if kind is None:
+        raise UnknownType(f'type "{name}" does not exist')
+    return kind
+
+
+def _path_key(asked: Field) -> str:
+    """The key of a path: its last key, or the column's name where it has only indexes."""
+    keys = [step.key for step in asked.path if isinstance(step.key, str)]
+    return keys[-1] if keys else asked.name

@@ -1,0 +1,181 @@
+"""A query with every name looked up: Resolved. It speaks of columns and relations, and has no rules yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from backstay.query.nodes import Aggregate, Connective, Count, Join, Missing, Quantifier, Resolution, Step
+from backstay.query.operators import Operator
+from backstay.query.shape import Slot
+from backstay.schema.column import Column
+from backstay.schema.kind import Kind
+from backstay.schema.relation import Relation
+from backstay.schema.served import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One use of a resource in a statement, told apart from others by its number."""
+
+    number: int
+    served: Served
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column of a source, or a path into it."""
+
+    source: Source
+    column: Column
+    path: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A comparison of a target with a value."""
+
+    target: Target
+    operator: Operator
+    value: Slot
+    negated: bool
+    quantifier: Quantifier | None
+    word: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Whether a row has a match in an embed (``rel=not.is.null``); ``negated``: whether it has none."""
+
+    branch: Branch
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Predicates combined."""
+
+    connective: Connective
+    items: tuple[Predicate, ...]
+    negated: bool
+
+
+Predicate: TypeAlias = Test | Match | Combination
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One key of a row. Without a target: ``count()``."""
+
+    key: str
+    target: Target | None
+    cast: Kind | None = None
+    aggregate: Aggregate | None = None
+    aggregate_cast: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One term of an order; through ``branch`` when it is a to-one embed's column that orders."""
+
+    target: Target
+    descending: bool
+    nulls_first: bool
+    branch: Branch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a source: the body of a select or of an embed. ``limit`` and ``offset`` are slots when asked for."""
+
+    source: Source
+    outputs: tuple[Output | Branch, ...]
+    where: tuple[Predicate, ...] = ()
+    order: tuple[Sort, ...] = ()
+    limit: Slot | None = None
+    offset: Slot | None = None
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The embeds of these rows."""
+        return tuple(output for output in self.outputs if isinstance(output, Branch))
+
+    @property
+    def aggregated(self) -> bool:
+        """Whether the rows are groups of rows."""
+        return any(
+            (isinstance(output, Output) and output.aggregate is not None)
+            or (isinstance(output, Branch) and output.spread and output.to_one and output.rows.aggregated)
+            for output in self.outputs
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An embed: related rows under a key. ``shown`` is false for ``rel()``, which yields no key."""
+
+    key: str
+    relation: Relation
+    rows: Rows
+    join: Join
+    spread: bool = False
+    shown: bool = True
+    junction: Source | None = None
+
+    @property
+    def to_one(self) -> bool:
+        """Whether a row has at most one related row here."""
+        return self.relation.cardinality.to_one
+
+
+# The five kinds ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A resolved select."""
+
+    rows: Rows
+    count: Count
+
+    @property
+    def source(self) -> Source:
+        """The resource that is read."""
+        return self.rows.source
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A resolved insert. ``conflict`` are the columns that tell a duplicate, where one is to be resolved."""
+
+    source: Source
+    rows: Slot
+    columns: tuple[Column, ...]
+    resolution: Resolution | None
+    conflict: tuple[Column, ...]
+    missing: Missing
+    returning: Rows | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """A resolved update."""
+
+    source: Source
+    row: Slot
+    columns: tuple[Column, ...]
+    where: tuple[Predicate, ...]
+    returning: Rows | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A resolved delete."""
+
+    source: Source
+    where: tuple[Predicate, ...]
+    returning: Rows | None
+
+
+Resolved: TypeAlias = Read | Insertion | Alteration | Deletion

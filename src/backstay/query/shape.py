@@ -1,0 +1,89 @@
+"""The shape of a query: what is left when its values are taken out.
+
+Two queries of one shape are answered by one statement; only its parameters differ. Which fields of a node are values
+is declared once, on the node (:func:`backstay.query.nodes.value`); taking them out is derived from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+
+from backstay.query.nodes import Query
+
+Shape: TypeAlias = tuple[Any, ...]
+"""A hashable key: equal for queries that differ in values alone."""
+
+Q = TypeVar("Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a value stood: its place in the values of the query."""
+
+    index: int
+
+
+def split(query: Query) -> tuple[Shape, list[Any]]:
+    """The shape of a query and its values, in the order in which the shape's slots count them."""
+    values: list[Any] = []
+    return _key(query, values), values
+
+
+def slotted(query: Q) -> Q:
+    """The query with a :class:`Slot` in the place of each value, numbered as :func:`split` orders them."""
+    return _slotted(query, [])  # type: ignore[no-any-return]
+
+
+@cache
+def _parts(node: type[Any]) -> tuple[tuple[str, bool], ...]:
+    return tuple((part.name, bool(part.metadata.get("value"))) for part in fields(node))
+
+
+def _key(node: Any, values: list[Any]) -> Any:
+    kind = type(node)
+    if kind is tuple:
+        return tuple([_key(each, values) for each in node]) if node else ()
+    read = _READERS.get(kind)
+    if read is None:
+        read = _READERS[kind] = _reader(kind)
+    return read(node, values)
+
+
+_READERS: dict[type[Any], Callable[[Any, list[Any]], Any]] = {}
+
+
+def _reader(kind: type[Any]) -> Callable[[Any, list[Any]], Any]:
+    """How a node of this class is split: made once per class."""
+    if not is_dataclass(kind):
+        return lambda node, values: node
+    parts = _parts(kind)
+
+    def read(node: Any, values: list[Any]) -> Any:
+        key: list[Any] = [kind]
+        for name, is_value in parts:
+            part = getattr(node, name)
+            if is_value:
+                values.append(part)
+            else:
+                key.append(_key(part, values))
+        return tuple(key)
+
+    return read
+
+
+def _slotted(node: Any, count: list[None]) -> Any:
+    if isinstance(node, tuple):
+        return tuple(_slotted(each, count) for each in node)
+    if not is_dataclass(node) or isinstance(node, type):
+        return node
+    parts: dict[str, Any] = {}
+    for name, is_value in _parts(type(node)):
+        if is_value:
+            parts[name] = Slot(len(count))
+            count.append(None)
+        else:
+            parts[name] = _slotted(getattr(node, name), count)
+    return type(node)(**parts)

@@ -1,0 +1,134 @@
+"""What a program declares: resources, their events and hooks, functions. Still unchecked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnExpressionArgument
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backstay.schema.rule import Expression, Place, Using
+
+T = TypeVar("T")
+
+Hook: TypeAlias = Callable[[AsyncSession, T], Awaitable[None]]
+"""Your code inside a write's transaction: it may change the row, look around in the session, or raise."""
+
+
+class Kind(Enum):
+    """The three kinds of change."""
+
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[T]):
+    """What one can listen to: changes of a model of certain kinds."""
+
+    model: type[T]
+    kinds: frozenset[Kind]
+
+
+class AuthUser:
+    """The columns every users' table has: inherit from it beside your own base.
+
+    ``id`` is the token's ``sub``.
+    """
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    email: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """How callers are known.
+
+    Arguments:
+        user: the mapped class of the users' table.
+    """
+
+    user: type[AuthUser]
+
+
+class Resource(Generic[T]):
+    """A model served to callers, as declared by :meth:`backstay.Backstay.resource`.
+
+    ``inserted``, ``updated``, ``deleted`` and ``changed`` are its events; ``before_insert``, ``before_update`` and
+    ``before_delete`` register hooks, which run in the order of registration, inside the write's transaction and
+    before its rules are checked on the new row.
+    """
+
+    def __init__(self, model: type[T], asked: Asked, place: Place) -> None:
+        self.model = model
+        self.asked = asked
+        self.place = place
+        self.hooks: dict[Kind, list[Hook[T]]] = {kind: [] for kind in Kind}
+        self.inserted: Event[T] = Event(model, frozenset({Kind.INSERT}))
+        self.updated: Event[T] = Event(model, frozenset({Kind.UPDATE}))
+        self.deleted: Event[T] = Event(model, frozenset({Kind.DELETE}))
+        self.changed: Event[T] = Event(model, frozenset(Kind))
+
+    def before_insert(self, hook: Hook[T]) -> Hook[T]:
+        """Run ``hook(session, row)`` before a caller's new row is inserted; changes to the row are kept."""
+        self.hooks[Kind.INSERT].append(hook)
+        return hook
+
+    def before_update(self, hook: Hook[T]) -> Hook[T]:
+        """Run ``hook(session, row)`` before a caller's update, the row already holding the new values."""
+        self.hooks[Kind.UPDATE].append(hook)
+        return hook
+
+    def before_delete(self, hook: Hook[T]) -> Hook[T]:
+        """Run ``hook(session, row)`` before a caller's delete."""
+        self.hooks[Kind.DELETE].append(hook)
+        return hook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The words of one ``app.resource(...)`` as they were given."""
+
+    select: Expression | None = None
+    insert: Expression | None = None
+    update: Expression | Using | None = None
+    delete: Expression | None = None
+    search: Sequence[ColumnExpressionArgument[Any]] = ()
+    hidden: Sequence[ColumnExpressionArgument[Any]] = ()
+    readonly: Sequence[ColumnExpressionArgument[Any]] = ()
+    cache: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reflection:
+    """The words of one ``app.reflect(...)``: serve what the database holds."""
+
+    schema: str | None
+    asked: Asked
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDeclaration:
+    """A function as it was given to ``app.function``."""
+
+    call: Callable[..., Awaitable[Any]]
+    place: Place
+
+
+@dataclass(slots=True)
+class Declarations:
+    """Everything a program has declared so far."""
+
+    resources: list[Resource[Any]] = field(default_factory=list)
+    reflections: list[Reflection] = field(default_factory=list)
+    functions: list[FunctionDeclaration] = field(default_factory=list)

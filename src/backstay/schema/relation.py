@@ -1,0 +1,77 @@
+"""A link between two resources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+import sqlalchemy as sa
+
+Name: TypeAlias = tuple[str, str]
+"""A resource's schema and name."""
+
+
+class Cardinality(Enum):
+    """How many rows stand on either side of a relation."""
+
+    MANY_TO_ONE = "many-to-one"
+    ONE_TO_MANY = "one-to-many"
+    ONE_TO_ONE = "one-to-one"
+    MANY_TO_MANY = "many-to-many"
+
+    @property
+    def to_one(self) -> bool:
+        """Whether a row has at most one related row."""
+        return self in (Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_ONE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Junction:
+    """The table between the two sides of a many-to-many relation.
+
+    ``near`` pairs a column of the origin with one of the junction, ``far`` one of the junction with one of the target.
+    """
+
+    table: sa.Table
+    resource: Name | None
+    near: tuple[tuple[str, str], ...]
+    far: tuple[tuple[str, str], ...]
+    near_constraint: str
+    far_constraint: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Relation:
+    """A link from ``origin`` to ``target``, as seen from ``origin``.
+
+    Arguments:
+        origin, target: the resources' names.
+        cardinality: as seen from the origin.
+        constraint: the foreign key's name (for many-to-many: empty, see the junction).
+        pairs: columns of the origin and the target that are equal (empty for many-to-many).
+        junction: the table between, for many-to-many.
+        owning: whether the foreign key's columns are the origin's.
+        attribute: the name of the mapped class's ``relationship()`` for this link, if there is one.
+    """
+
+    origin: Name
+    target: Name
+    cardinality: Cardinality
+    constraint: str = ""
+    pairs: tuple[tuple[str, str], ...] = ()
+    junction: Junction | None = None
+    owning: bool = False
+    attribute: str | None = None
+
+    def describe(self) -> str:
+        """The link in PGRST201's words: ``cons using a(x) and b(y)``."""
+        origin, target = self.origin[1], self.target[1]
+        if self.junction is not None:
+            near = ", ".join(column for _, column in self.junction.near)
+            far = ", ".join(column for column, _ in self.junction.far)
+            name = self.junction.table.name
+            return f"{name} using {self.junction.near_constraint}({near}) and {self.junction.far_constraint}({far})"
+        ours = ", ".join(ours for ours, _ in self.pairs)
+        theirs = ", ".join(theirs for _, theirs in self.pairs)
+        return f"{self.constraint} using {origin}({ours}) and {target}({theirs})"
