@@ -120,10 +120,19 @@ class Malformed(RequestError):
 
 
 class RangeNotSatisfiable(RequestError):
-    """Requested range not satisfiable"""
+    """Requested range not satisfiable
+
+    ``total`` is how many rows there are, where the range lies beyond them.
+    """
 
     code = "BS416"
     status = 416
+
+    def __init__(
+        self, message: str | None = None, *, total: int | None = None, detail: Detail = None, hint: str | None = None
+    ) -> None:
+        self.total = total
+        super().__init__(message, detail=detail, hint=hint)
 
 
 class PreferenceError(RequestError):

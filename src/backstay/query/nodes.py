@@ -274,7 +274,8 @@ class Call:
     """A call of a function. ``arguments`` maps names to JSON values (POST) or texts (GET: ``literal=True``).
 
     ``body``: the raw payload, for a function with one unnamed parameter. ``returning`` shapes the rows of a function
-    that answers with rows of a resource. ``readonly``: in a transaction that may not write (GET).
+    that answers with rows of a resource. ``readonly``: in a transaction that may not write (GET). ``media``: the media
+    type of ``body`` where it is not JSON (``text/plain``, ``text/xml``, ``application/octet-stream``).
     """
 
     function: str
@@ -285,6 +286,7 @@ class Call:
     readonly: bool = False
     body: bytes | None = value(None)
     returning: Select | None = None
+    media: str | None = None
 
 
 Query: TypeAlias = Select | Insert | Update | Delete | Call

@@ -1,0 +1,1 @@
+"""PostgREST's wire: request -> Query, Reply -> response. Pure functions only."""

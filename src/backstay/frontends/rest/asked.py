@@ -1,0 +1,39 @@
+"""Asked: what a REST request asks for, and how it is to be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backstay.frontends.rest.media import ANY, Format
+from backstay.frontends.rest.prefer import NOTHING, Preferences
+from backstay.query.nodes import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a resource, or a function."""
+
+    name: str
+    function: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A parsed request.
+
+    Arguments:
+        query: what is asked.
+        preferences: what the caller prefers.
+        format: the form of the answer.
+        head: the answer goes without its body.
+        profile: the schema to name in Content-Profile; None where nobody asks which.
+        parameters: the decoded query string, for Content-Location.
+    """
+
+    query: Query
+    preferences: Preferences = NOTHING
+    format: Format = ANY
+    head: bool = False
+    profile: str | None = None
+    parameters: Sequence[tuple[str, str | None]] = ()

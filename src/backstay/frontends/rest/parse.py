@@ -1,0 +1,208 @@
+"""``parse(request, settings) -> Asked``: what a request to PostgREST's wire asks for.
+
+The checks come in the wire's order: path, schema, method, query string, ranges, body; last what concerns the answer
+(media type, preferences). What needs the schema is looked up later, by ``plan.resolve``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from backstay.errors import (
+    CallMethodNotAllowed,
+    DatabaseFault,
+    MethodNotAllowed,
+    PutRange,
+    UnknownPath,
+    UnknownSchema,
+)
+from backstay.frontends.http import Request
+from backstay.frontends.rest.asked import Asked, Target
+from backstay.frontends.rest.body import RAW, content_type, gather, read_arguments, read_rows
+from backstay.frontends.rest.grammar.embed import attach, relate
+from backstay.frontends.rest.grammar.scan import Budget
+from backstay.frontends.rest.media import Format, read_accept, verify_format
+from backstay.frontends.rest.page import ALL, read_page
+from backstay.frontends.rest.parameters import Parameters, read_pairs, read_parameters
+from backstay.frontends.rest.prefer import Preferences, read_preferences, verify_preferences
+from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
+from backstay.settings import Settings
+
+Write: TypeAlias = Insert | Update | Delete
+
+_READS: Final = frozenset({"GET", "HEAD"})
+_PROFILED: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_CALL_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
+
+
+def parse(request: Request, settings: Settings) -> Asked:
+    """Read a request for rows or for a function's answer.
+
+    OPTIONS, and the root ``/``, ask for no query: they are answered before this.
+
+    Arguments:
+        request: its path stands without the front end's prefix: ``/notes``, ``/rpc/name``.
+        settings: ``schemas``, ``max_depth``, ``max_items``, ``require_where`` and ``transaction_override`` count here.
+
+    Raises:
+        RequestError: one of its subclasses, and nothing else, whatever the request.
+    """
+    target = locate(request.path)
+    schema, profile = _schema(request, settings)
+    _check_method(request.method, target)
+    pairs = read_pairs(request.query)
+    budget = Budget(settings.max_depth, settings.max_items)
+    reading = request.method in _READS
+    read = read_parameters(pairs, budget, calling=target.function and reading)
+    page = read_page(
+        read.root.limit, read.root.offset, request.headers.get("range") if request.method == "GET" else None
+    )
+    preferences = read_preferences(request.headers.get("prefer"), override=settings.transaction_override)
+    form = read_accept(request.headers.get("accept"))
+    query: Query
+    if target.function:
+        query = _call(request, target.name, schema, read, page, preferences)
+    elif reading:
+        items, order = _shown(read)
+        query = Select(target.name, schema, items, tuple(read.root.where), order, page, preferences.count)
+    else:
+        query = _write(request, target.name, schema, read, preferences, budget)
+        _check_write(query, page, settings)
+    _check_answer(query, preferences, form)
+    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs)
+
+
+# Path, schema, method ----------------------------------------------------------------------------------------
+
+
+def locate(path: str) -> Target:
+    """What a path names: ``/notes`` a resource, ``/rpc/name`` a function.
+
+    Raises:
+        UnknownPath: it is of neither form.
+    """
+    segments = path.removeprefix("/").split("/")
+    function = len(segments) == 2 and segments[0] == "rpc"
+    if len(segments) != 1 and not function:
+        raise UnknownPath
+    name = segments[-1]
+    try:
+        if not name.isascii():
+            name.encode("utf-8")
+        name = unquote(name, errors="strict") if "%" in name else name
+    except UnicodeError:
+        raise UnknownPath from None
+    if not name or "\0" in name:
+        raise UnknownPath
+    return Target(name, function)
+
+
+def _schema(request: Request, settings: Settings) -> tuple[str, str | None]:
+    """The schema that is asked, and how the answer names it (None: not at all)."""
+    header = "accept-profile" if request.method in _PROFILED else "content-profile"
+    asked = request.headers.get(header)
+    schemas = settings.schemas
+    if asked is None:
+        return schemas[0], schemas[0] if len(schemas) > 1 else None
+    if asked in schemas:
+        return asked, asked
+    if asked == "public":
+        # The official clients name `public` when nobody told them otherwise: it always means the default schema.
+        return schemas[0], schemas[0]
+    raise UnknownSchema(
+        f"Invalid schema: {asked}", hint=f"Only the following schemas are exposed: {', '.join(schemas)}"
+    )
+
+
+def _check_method(method: str, target: Target) -> None:
+    if target.function and method not in _CALL_METHODS:
+        raise CallMethodNotAllowed(f"Cannot use the {method} method on RPC")
+    if method not in _METHODS:
+        raise MethodNotAllowed(f"Unsupported HTTP method: {method}")
+
+
+# The kinds of query ------------------------------------------------------------------------------------------
+
+
+def _shown(read: Parameters) -> tuple[tuple[Item, ...], tuple[Order, ...]]:
+    """The items with what is said of their embeds, and the order of the root."""
+    items = attach(read.items, read.levels)
+    return items, relate(read.root.order, items) if read.root.order else ()
+
+
+def _write(
+    request: Request, resource: str, schema: str, read: Parameters, preferences: Preferences, budget: Budget
+) -> Write:
+    rows: tuple[dict[str, Any], ...] = ()
+    columns: tuple[str, ...] = ()
+    if request.method != "DELETE":
+        rows, columns = read_rows(request, read.columns if request.method != "PUT" else None)
+        budget.spend(len(columns))
+    # What is said of embeds must make sense even where no rows are answered: a filter that goes unheeded is worse.
+    items, order = _shown(read)
+    returning = Select(resource, schema, items, order=order) if preferences.representation else None
+    where = tuple(read.root.where)
+    if request.method == "DELETE":
+        return Delete(resource, schema, where, returning)
+    if request.method == "PATCH":
+        return Update(resource, schema, rows[0] if rows else {}, columns, where, returning)
+    if request.method == "PUT":
+        return Insert(resource, schema, rows, columns, Resolution.MERGE, returning=returning, single=True, where=where)
+    return Insert(
+        resource,
+        schema,
+        rows,
+        columns,
+        # An empty on_conflict= names no columns that could be in conflict.
+        None if read.conflict == () else preferences.resolution,
+        read.conflict or (),
+        preferences.missing or Missing.NULL,
+        returning,
+    )
+
+
+def _call(request: Request, function: str, schema: str, read: Parameters, page: Page, preferences: Preferences) -> Call:
+    body: bytes | None = None
+    media: str | None = None
+    if request.method == "POST":
+        arguments, literal = read_arguments(request, read.columns)
+        kind = content_type(request)
+        body, media = request.body, kind if kind in RAW else None
+    else:
+        arguments, literal = gather(read.arguments), True
+    items, order = _shown(read)
+    return Call(
+        function,
+        schema,
+        arguments,
+        tuple(sorted(arguments)),
+        literal,
+        readonly=request.method != "POST",
+        body=body,
+        returning=Select(function, schema, items, tuple(read.root.where), order, page, preferences.count),
+        media=media,
+    )
+
+
+# Last checks -------------------------------------------------------------------------------------------------
+
+
+def _check_write(query: Write, page: Page, settings: Settings) -> None:
+    if isinstance(query, Insert):
+        if query.single and page != ALL:
+            raise PutRange
+    elif settings.require_where and not query.where:
+        raise DatabaseFault(f"{type(query).__name__.upper()} requires a WHERE clause", state="21000")
+
+
+def _check_answer(query: Query, preferences: Preferences, form: Format) -> None:
+    if isinstance(query, Select):
+        verify_format(form)
+        verify_preferences(preferences)
+        return
+    verify_preferences(preferences)
+    if not isinstance(query, Call):
+        # What a function answers with is known only when it has answered.
+        verify_format(form)
