@@ -79,8 +79,11 @@ def translate(error: Exception) -> Exception:
 
 def is_lost(error: BaseException, connection: asyncpg.Connection) -> bool:
     """Whether an error means that the connection it came from is gone, and not that the statement is wrong."""
-    if connection.is_closed() or isinstance(error, OSError | asyncpg.exceptions.ProtocolError):
+    if connection.is_closed() or isinstance(error, OSError):
         return True
+    if isinstance(error, asyncpg.InternalClientError):
+        # The driver lost track: the server's last words were read, but not yet the end of the connection.
+        return not isinstance(error, asyncpg.OutdatedSchemaCacheError)
     return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "").startswith(("08", "57P"))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DisconnectionError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from backstay.dialects.postgresql.errors import is_lost
 from backstay.dialects.postgresql.server import Server
 from backstay.dialects.postgresql.transaction import SessionTransaction
 from backstay.settings import Settings
@@ -33,13 +34,19 @@ class Dialect(PGDialect_asyncpg):
     supports_native_json_deserialization = False
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+        super().__init__(**options)  # type: ignore[no-untyped-call]
 
     async def setup_asyncpg_json_codec(self, conn: Any) -> None:
         """Leave ``json`` to the driver: text in and out."""
 
     async def setup_asyncpg_jsonb_codec(self, conn: Any) -> None:
         """Leave ``jsonb`` to the driver: text in and out."""
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether an error means that the connection is of no use any more."""
+        if connection is None:
+            return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[no-untyped-call]
+        return is_lost(getattr(e, "orig", None) or e, connection.driver_connection)
 
 
 registry.register("postgresql.backstay", __name__, "Dialect")
@@ -116,7 +123,9 @@ def _note_failure(context: ExceptionContext) -> None:
 
 
 def _forget_failure(connection: Connection, *_savepoint: object) -> None:
-    connection.info.pop(ABORTED, None)
+    # A connection that was lost forgets by itself.
+    if not connection.invalidated:
+        connection.info.pop(ABORTED, None)
 
 
 def _set_limits(limits: str, connection: Connection) -> None:
