@@ -101,7 +101,9 @@ def _shape(value: Any, depth: int = 0) -> tuple[int, ...]:
 
 
 def _too_many_dimensions() -> DatabaseFault:
-    return DatabaseFault(f"number of array dimensions exceeds the maximum allowed ({_DIMENSIONS})", state="54000")
+    return DatabaseFault(
+        f"number of array dimensions ({_DIMENSIONS + 1}) exceeds the maximum allowed ({_DIMENSIONS})", state="54000"
+    )
 
 
 # Literals ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,11 +11,13 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from backstay.errors import DateOutOfRange, InvalidDate
-from backstay.schema.kind.kind import Canonical, Kind
+from backstay.errors import DatabaseFault, InvalidDate
+from backstay.schema.kind.kind import BLANKS, Canonical, Kind
 
 _SECOND = 1_000_000
 _DAY = 24 * 3600 * _SECOND
+_DIGITS = 40
+"""Digits before or after the point that are looked at; an interval holds fewer."""
 
 _MONTHS: Final = {"year": 12, "decade": 120, "century": 1200, "millennium": 12000, "month": 1}
 _DAYS: Final = {"week": 7, "day": 1}
@@ -46,7 +49,7 @@ _PART: Final = re.compile(
 )
 _ISO: Final = re.compile(
     r"P(?:(?P<year>N)Y)?(?:(?P<month>N)M)?(?:(?P<week>N)W)?(?:(?P<day>N)D)?"
-    r"(?P<time>T(?:(?P<hour>N)H)?(?:(?P<minute>N)M)?(?:(?P<second>N)S)?)?".replace("N", _NUMBER),
+    r"(?:T(?:(?P<hour>N)H)?(?:(?P<minute>N)M)?(?:(?P<second>N)S)?)?".replace("N", _NUMBER),
     re.ASCII,
 )
 
@@ -67,13 +70,14 @@ class Interval(Kind):
         return _written(self._span(text))
 
     def _span(self, text: str) -> Span:
-        amounts = _iso(text.strip()) or _verbose(text)
-        if not amounts:
-            raise InvalidDate(f'invalid input syntax for type interval: "{text}"')
-        span = _sum(amounts)
-        if max(abs(span.months), abs(span.days)) >= 1 << 31 or abs(span.microseconds) >= 1 << 63:
-            raise DateOutOfRange(f'interval field value out of range: "{text}"')
-        return span
+        words = text.strip(BLANKS)
+        try:
+            amounts = _iso(words) if words.startswith("P") else _verbose(words)
+            if amounts is None:
+                raise InvalidDate(f'invalid input syntax for type interval: "{text}"')
+            return _sum(amounts)
+        except OverflowError:
+            raise DatabaseFault(f'interval field value out of range: "{text}"', state="22015") from None
 
     def _python(self, value: Any) -> Canonical:
         if not isinstance(value, timedelta):
@@ -95,14 +99,14 @@ Amounts = list[tuple[str, Fraction]]
 def _iso(text: str) -> Amounts | None:
     """The amounts of ``P1Y2M3DT4H5M6.5S``."""
     match = _ISO.fullmatch(text)
-    if not match or match["time"] == "T":
+    if not match or text == "P":
         return None
-    return [(unit, Fraction(number)) for unit, number in match.groupdict().items() if number and unit != "time"]
+    return [(unit, _number(number)) for unit, number in match.groupdict().items() if number]
 
 
 def _verbose(text: str) -> Amounts | None:
     """The amounts of ``1 year 2 mons 3 days 04:05:06.5`` and its kin; the last number without unit is seconds."""
-    words = text.strip().removeprefix("@")
+    words = text.removeprefix("@")
     ago = re.search(r"\s+ago$", words, re.IGNORECASE)
     if ago:
         words = words[: ago.start()]
@@ -118,7 +122,7 @@ def _verbose(text: str) -> Amounts | None:
         amounts += found
         place = part.end()
     units = [unit for unit, _ in amounts]
-    if len(set(units)) != len(units):
+    if not units or len(set(units)) != len(units):
         return None
     return [(unit, -number) for unit, number in amounts] if ago else amounts
 
@@ -130,14 +134,27 @@ def _amounts(part: re.Match[str], *, last: bool, clock_follows: bool) -> Amounts
         unit = "second" if last else "day" if clock_follows else None
     else:
         unit = _UNITS.get(part["unit"].lower())
-    return None if unit is None else [(unit, Fraction(part["number"]))]
+    return None if unit is None else [(unit, _number(part["number"]))]
 
 
-def _clock(part: re.Match[str]) -> Amounts | None:
-    numbers = {unit: Fraction(part[unit] or 0) for unit in ("hour", "minute", "second")}
+def _clock(part: re.Match[str]) -> Amounts:
+    numbers = {unit: _number(part[unit] or "0") for unit in ("hour", "minute", "second")}
     if numbers["minute"] >= 60 or numbers["second"] > 60:
-        return None
+        raise OverflowError
     return [(unit, -number if part["sign"] == "-" else number) for unit, number in numbers.items()]
+
+
+def _number(text: str) -> Fraction:
+    whole, _, fraction = text.partition(".")
+    if len(whole) > _DIGITS:
+        raise OverflowError
+    return Fraction(f"{whole}.{fraction[:_DIGITS] or 0}")
+
+
+def _nearest(number: Fraction) -> int:
+    """The nearest whole number, of two the one nearer to zero."""
+    whole = math.ceil(abs(number) - Fraction(1, 2))
+    return whole if number > 0 else -whole
 
 
 def _sum(amounts: Amounts) -> Span:
@@ -154,9 +171,11 @@ def _sum(amounts: Amounts) -> Span:
         if unit in _DAYS:
             amount = number * _DAYS[unit]
             days += int(amount)
-            microseconds += round((amount - int(amount)) * _DAY)
+            microseconds += _nearest((amount - int(amount)) * _DAY)
         else:
-            microseconds += round(number * _MICROSECONDS[unit])
+            microseconds += _nearest(number * _MICROSECONDS[unit])
+    if max(abs(months), abs(days)) >= 1 << 31 or abs(microseconds) >= 1 << 63:
+        raise OverflowError
     return Span(months, days, microseconds)
 
 

@@ -153,15 +153,27 @@ class Float(Kind):
 def _single(number: float) -> float:
     """The number whose shortest text is that of the nearest four-byte float: 0.1, not 0.10000000149."""
     try:
-        [near] = struct.unpack("f", struct.pack("f", number))
+        [bits] = _BITS.unpack(_SINGLE.pack(abs(number)))
     except OverflowError:
         return float("inf")
-    for digits in range(6, 10):
+    below, near, above = (_from_bits(bits + step) for step in (-1 if bits else 0, 0, 1))
+    for digits in range(1, 10):
         short = float(f"{near:.{digits}g}")
-        if struct.pack("f", short) == struct.pack("f", near):
-            return short
-    return float(near)
+        # A text halfway to a neighbour is not this number's.
+        if (below + near) / 2 < short < (near + above) / 2:
+            break
+    else:
+        short = near
+    return -short if number < 0 else short
 
+
+def _from_bits(bits: int) -> float:
+    number: float
+    [number] = _SINGLE.unpack(_BITS.pack(bits))
+    return number
+
+
+_SINGLE, _BITS = struct.Struct("f"), struct.Struct("I")
 
 SMALLINT = Integer("smallint", sa.SmallInteger(), 16)
 INTEGER = Integer("integer", sa.Integer(), 32)

@@ -18,11 +18,12 @@ import sqlalchemy as sa
 from backstay.errors import DatabaseFault, DataFault, DateOutOfRange, InvalidDate
 from backstay.schema.kind.kind import Canonical, Kind
 
-_DATE = r"(?:(?P<year>\d{4,6})-(?P<month>\d{1,2})-(?P<day>\d{1,2})|(?P<ymd>\d{8}))"
+_DASHED = r"(?P<year>\d{4,6})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
+_DATE = rf"(?:{_DASHED}|(?P<ymd>\d{{8}}))"
 _TIME = r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?|(?P<hms>\d{6}))(?P<fraction>\.\d*)?"
 _ZONE = r"(?:[Zz]|(?i:UTC|GMT)|(?P<sign>[+-])(?P<zone>\d{1,2}(?::?\d{2}(?::?\d{2})?)?))"
 _BOTH: Final = re.compile(rf"\s*{_DATE}(?:(?:\s*[Tt]\s*|\s+){_TIME}(?:\s*{_ZONE})?)?\s*", re.ASCII)
-_CLOCK: Final = re.compile(rf"\s*(?:{_DATE}(?:[Tt]|\s+))?[Tt]?{_TIME}(?:\s*{_ZONE})?\s*", re.ASCII)
+_CLOCK: Final = re.compile(rf"\s*(?:{_DASHED}\s+(?=\d+:)|[Tt])?{_TIME}(?:\s*{_ZONE})?\s*", re.ASCII)
 _MIDNIGHT: Final = timedelta()
 _DAY: Final = timedelta(days=1)
 _ANOTHER_STYLE: Final = 'Perhaps you need a different "datestyle" setting.'
@@ -42,7 +43,7 @@ class Moment(Kind):
     def _read(self, text: str) -> str:
         match = self.pattern.fullmatch(text)
         if not match:
-            raise InvalidDate(f'invalid input syntax for type {self.name}: "{text}"')
+            raise self._refused(text)
         try:
             return self.form(match)
         except OverflowError:
@@ -52,8 +53,12 @@ class Moment(Kind):
     def _python(self, value: Any) -> Canonical:
         text = self.written(value)
         if text is None:
-            raise InvalidDate(f'invalid input syntax for type {self.name}: "{value}"')
+            raise self._refused(str(value))
         return text
+
+    def _refused(self, text: str) -> InvalidDate:
+        name = self.name.removesuffix(" without time zone")
+        return InvalidDate(f'invalid input syntax for type {name}: "{text}"')
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,8 @@ def _out_of_range(match: Match, *, hint: str | None = None) -> DataFault:
 
 
 def _day(match: Match) -> date:
-    compact = match["ymd"]
-    parts = (compact[:4], compact[4:6], compact[6:]) if compact else (match["year"], match["month"], match["day"])
+    compact = match.groupdict().get("ymd")
+    parts = (compact[:4], compact[4:6], compact[6:]) if compact else match.group("year", "month", "day")
     year, month, day = map(int, parts)
     if not 1 <= month <= 12 or not 1 <= day <= 31:
         raise _out_of_range(match, hint=_ANOTHER_STYLE)
@@ -118,30 +123,32 @@ def _offset(match: Match) -> timedelta:
 # Texts -------------------------------------------------------------------------------------------------------
 
 
+def _parts(match: Match) -> tuple[date, timedelta, timedelta]:
+    """The day, the time of day and the zone's offset; faults are told in the order in which PostgreSQL finds them."""
+    clock, offset = _clock(match), _offset(match)
+    return _day(match), clock, offset
+
+
 def _date_text(match: Match) -> str:
-    day = _day(match)
-    _clock(match)
+    day, _, _ = _parts(match)
     return day.isoformat()
 
 
-def _local(match: Match) -> datetime:
-    return datetime.combine(_day(match), time()) + _clock(match)
-
-
 def _timestamp_text(match: Match) -> str:
-    _offset(match)
-    return _trim(_local(match).isoformat())
+    day, clock, _ = _parts(match)
+    return _trim((datetime.combine(day, time()) + clock).isoformat())
 
 
 def _instant_text(match: Match) -> str:
-    return _trim((_local(match) - _offset(match)).isoformat()) + "+00:00"
+    day, clock, offset = _parts(match)
+    return _trim((datetime.combine(day, time()) + (clock - offset)).isoformat()) + "+00:00"
 
 
 def _time_text(match: Match) -> str:
-    if match["ymd"] or match["year"]:
+    clock, _ = _clock(match), _offset(match)
+    if match["year"]:
         _day(match)
-    _offset(match)
-    return _clock_text(_clock(match))
+    return _clock_text(clock)
 
 
 def _zoned_time_text(match: Match) -> str:
