@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from backstay.errors import DatabaseFault, InvalidDate
-from backstay.schema.kind.kind import BLANKS, Canonical, Kind
+from backstay.schema.kind.kind import BLANKS, LONGEST_TIME, Canonical, Kind
 
 _SECOND = 1_000_000
 _DAY = 24 * 3600 * _SECOND
@@ -106,6 +106,8 @@ def _iso(text: str) -> Amounts | None:
 
 def _verbose(text: str) -> Amounts | None:
     """The amounts of ``1 year 2 mons 3 days 04:05:06.5`` and its kin; the last number without unit is seconds."""
+    if len(text) > LONGEST_TIME:
+        return None
     words = text.removeprefix("@")
     ago = re.search(r"\s+ago$", words, re.IGNORECASE)
     if ago:

@@ -22,6 +22,9 @@ them in JSON; byte strings are bytes; arrays are lists.
 BLANKS = " \t\n\v\f\r"
 """What PostgreSQL takes for white space around a value."""
 
+LONGEST_TIME = 255
+"""Characters of a date, a time or an interval that are looked at; PostgreSQL refuses longer ones too."""
+
 
 @dataclass(frozen=True)
 class Kind(ABC):

@@ -48,8 +48,12 @@ class Integer(Kind):
         raise OutOfRange(f'value "{text}" is out of range for type {self.name}')
 
     def _python(self, value: Any) -> int:
-        if isinstance(value, bool | int) or (isinstance(value, float | Decimal) and value == int(value)):
+        if isinstance(value, bool | int):
             return self._read(str(int(value)))
+        if isinstance(value, float | Decimal):
+            number = Decimal(value)
+            if number.is_finite() and abs(number) < 1 << 64 and number == int(number):
+                return self._read(str(int(number)))
         raise self.invalid(str(value))
 
 
@@ -156,7 +160,9 @@ def _single(number: float) -> float:
         [bits] = _BITS.unpack(_SINGLE.pack(abs(number)))
     except OverflowError:
         return float("inf")
-    below, near, above = (_from_bits(bits + step) for step in (-1 if bits else 0, 0, 1))
+    below, near = _from_bits(bits - 1 if bits else 0), _from_bits(bits)
+    # Above the largest float stands what would be the next one, were it not infinite.
+    above = min(_from_bits(bits + 1), 2 * near - below)
     for digits in range(1, 10):
         short = float(f"{near:.{digits}g}")
         # A text halfway to a neighbour is not this number's.

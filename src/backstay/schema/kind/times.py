@@ -16,7 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from backstay.errors import DatabaseFault, DataFault, DateOutOfRange, InvalidDate
-from backstay.schema.kind.kind import Canonical, Kind
+from backstay.schema.kind.kind import LONGEST_TIME, Canonical, Kind
 
 _DASHED = r"(?P<year>\d{4,6})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 _DATE = rf"(?:{_DASHED}|(?P<ymd>\d{{8}}))"
@@ -41,7 +41,7 @@ class Moment(Kind):
     written: Callable[[Any], str | None] = field(compare=False, repr=False)
 
     def _read(self, text: str) -> str:
-        match = self.pattern.fullmatch(text)
+        match = self.pattern.fullmatch(text) if len(text) <= LONGEST_TIME else None
         if not match:
             raise self._refused(text)
         try:
