@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -139,6 +141,17 @@ async def test_a_cancelled_read_is_cancelled_on_the_server(open_database: Open, 
     with pytest.raises(asyncio.CancelledError):
         await reading
     await until_true(awake)
+    assert await database.fetch("SELECT 1", []) == [(1,)]
+
+
+async def test_a_cancelled_read_stays_cancelled_though_its_connection_breaks(open_database: Open, watcher: Any) -> None:
+    database = await open_database(pool_size=1)
+    reading = asyncio.create_task(database.fetch("SELECT pg_sleep(30)", []))
+    await asyncio.sleep(0.05)
+    reading.cancel()
+    await watcher.fetch(OTHERS, watcher.get_server_pid())
+    with pytest.raises(asyncio.CancelledError):
+        await reading
     assert await database.fetch("SELECT 1", []) == [(1,)]
 
 
@@ -505,6 +518,12 @@ async def test_closing_leaves_no_connection_behind(open_database: Open, watcher:
         await database.fetch("SELECT 1", [])
 
 
+def test_without_the_driver_one_is_told_what_to_install() -> None:
+    program = "import sys; sys.modules['asyncpg'] = None; import backstay.dialects.postgresql.connect"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "DeclarationError: PostgreSQL needs the package asyncpg." in ran.stderr
+
+
 async def test_synchronous_code_runs_in_one_transaction(postgresql_url: str) -> None:
     def migrate(connection: sa.Connection) -> list[str]:
         Base.metadata.create_all(connection)
@@ -513,6 +532,12 @@ async def test_synchronous_code_runs_in_one_transaction(postgresql_url: str) -> 
 
     assert await run_sync(postgresql_url, migrate) == ["items"]
     assert await run_sync(postgresql_url, lambda connection: sa.inspect(connection).get_table_names()) == ["items"]
+
+
+async def test_synchronous_code_is_told_why_there_is_no_connection() -> None:
+    with pytest.raises(DatabaseUnavailable) as caught:
+        await run_sync("postgresql://nobody@127.0.0.1:9/none", lambda connection: None)
+    assert caught.value.detail
 
 
 async def test_synchronous_code_that_raises_leaves_nothing_behind(postgresql_url: str) -> None:

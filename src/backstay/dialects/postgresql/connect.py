@@ -10,10 +10,16 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
-import asyncpg
 from sqlalchemy import Connection, MetaData
 from sqlalchemy import Dialect as SQLDialect
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.errors import DatabaseFault, DatabaseUnavailable, DeclarationError
+
+try:
+    import asyncpg
+except ModuleNotFoundError:
+    raise DeclarationError("PostgreSQL needs the package asyncpg.", hint="pip install 'backstay[postgres]'") from None
 
 from backstay.dialects.dialect import Row, Transaction
 from backstay.dialects.features import Features
@@ -23,7 +29,6 @@ from backstay.dialects.postgresql.pool import Pool
 from backstay.dialects.postgresql.server import Server
 from backstay.dialects.postgresql.session import Dialect, join, open_engine
 from backstay.dialects.postgresql.transaction import OwnTransaction, raise_translated
-from backstay.errors import DatabaseFault, DatabaseUnavailable
 from backstay.settings import Settings
 
 T = TypeVar("T")
@@ -83,7 +88,10 @@ class PostgreSQL:
             PoolTimeout, StatementTimeout, DatabaseUnavailable: when the database does not answer (in time).
             BackstayError: whatever else the server refuses, as :mod:`.errors` says.
         """
-        return await _twice(lambda: self._read(text, parameters))
+        try:
+            return await self._read(text, parameters)
+        except _Broken:
+            return await _once_more(self._read(text, parameters))
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run ``work`` in one transaction: committed when this returns, rolled back if it raises.
@@ -92,7 +100,10 @@ class PostgreSQL:
             DatabaseUnavailable: when the connection is lost; ``work`` is not run again.
             BackstayError: whatever the server refuses, a deferred constraint at the commit included.
         """
-        connection = await _twice(self._begin)
+        try:
+            connection = await self._begin()
+        except _Broken:
+            connection = await _once_more(self._begin())
         try:
             result = await work(OwnTransaction(connection, self._server.begin_write))
             await _commit(connection)
@@ -157,6 +168,9 @@ class PostgreSQL:
     def _fail(self, connection: asyncpg.Connection, error: BaseException) -> NoReturn:
         """Hand back the connection of a statement that failed outside a write, and raise what the error stands for."""
         pool = self._pool
+        if not isinstance(error, Exception):
+            pool.settle(connection)
+            raise error
         if isinstance(error, TimeoutError):
             pool.drop(connection)
             raise DatabaseUnavailable("The database does not answer.") from error
@@ -164,10 +178,10 @@ class PostgreSQL:
             pool.drop(connection)
             pool.drop_idle()
             raise _Broken from error
-        if not isinstance(error, Exception) or self._server.begin_read is not None:
-            pool.settle(connection)
-        else:
+        if self._server.begin_read is None:
             pool.give(connection)
+        else:
+            pool.settle(connection)
         if isinstance(error, asyncpg.OutdatedSchemaCacheError):
             raise _Broken from error
         raise_translated(error, connection)
@@ -177,13 +191,9 @@ class _Broken(Exception):
     """The connection was of no use, and nothing was done: another one may be."""
 
 
-async def _twice(attempt: Callable[[], Awaitable[T]]) -> T:
+async def _once_more(attempt: Awaitable[T]) -> T:
     try:
-        return await attempt()
-    except _Broken:
-        pass
-    try:
-        return await attempt()
+        return await attempt
     except _Broken as broken:
         raise DatabaseUnavailable() from broken.__cause__
 
@@ -214,11 +224,13 @@ async def run_sync(url: str, work: Callable[[Connection], T]) -> T:
         what ``work`` returns, once the transaction is committed.
 
     Raises:
-        DatabaseUnavailable: when the database cannot be reached.
+        DatabaseUnavailable: with the reason, when the database cannot be reached or is too old.
         DeclarationError: when the URL cannot be read.
     """
     settings = replace(Settings(), statement_timeout=timedelta(0))
-    engine = open_engine(Server(url, settings), settings, pooled=False)
+    server = Server(url, settings)
+    await (await server.open()).close()
+    engine = open_engine(server, settings, pooled=False)
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)

@@ -13,7 +13,7 @@ from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.errors import DatabaseUnavailable
 
 
-def raise_translated(error: BaseException, connection: asyncpg.Connection) -> NoReturn:
+def raise_translated(error: Exception, connection: asyncpg.Connection) -> NoReturn:
     """Raise what an error on this connection stands for; one that is none of the database's is raised as it is.
 
     Raises:
@@ -22,7 +22,7 @@ def raise_translated(error: BaseException, connection: asyncpg.Connection) -> No
     """
     if is_lost(error, connection):
         raise DatabaseUnavailable() from error
-    translated = translate(error) if isinstance(error, Exception) else error
+    translated = translate(error)
     if translated is error:
         raise error
     raise translated from error
