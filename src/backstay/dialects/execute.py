@@ -8,7 +8,7 @@ from typing import Any
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
-from backstay.errors import RowRefused
+from backstay.errors import PutMismatch, RowRefused
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
 from backstay.query.nodes import Resolution
@@ -83,6 +83,7 @@ async def _alter(transaction: Transaction, altering: Altering, values: Sequence[
 async def _insert(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
     resolved = inserting.resolved
     served = resolved.source.served
+    _match(resolved, values)
     inserted: list[Row] = []
     merged: list[Row] = []
     order: list[Row] = []
@@ -104,6 +105,18 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     await check(transaction, inserting.check_merged, served, merged, values, caller)
     reply = await answer(transaction, inserting, order, values, caller)
     return _counted(reply, len(inserted))
+
+
+def _match(resolved: Insertion, values: Sequence[Any]) -> None:
+    """Refuse a PUT whose row is not the one that its URL names."""
+    if not resolved.named:
+        return
+    rows = values[resolved.rows.index]
+    if len(rows) != 1 or any(
+        column.kind.take(rows[0].get(column.name)) != column.kind.read(values[slot.index])
+        for column, slot in resolved.named
+    ):
+        raise PutMismatch
 
 
 def _counted(reply: Reply, inserted: int) -> Reply:

@@ -17,7 +17,14 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.elements import BinaryExpression, BindParameter, BooleanClauseList, Grouping, UnaryExpression
+from sqlalchemy.sql.elements import (
+    AsBoolean,
+    BinaryExpression,
+    BindParameter,
+    BooleanClauseList,
+    Grouping,
+    UnaryExpression,
+)
 
 from backstay.errors import InvalidClaims, RequestError
 from backstay.schema.caller import Caller, CallerAttribute, SignedIn
@@ -102,7 +109,7 @@ def _collect_terms(rule: Any, found: list[Question]) -> None:
     if isinstance(rule, BooleanClauseList):
         for clause in rule.clauses:
             _collect_terms(clause, found)
-    elif isinstance(rule, UnaryExpression) and rule.operator is operators.inv:
+    elif _is_negation(rule) or _is_affirmation(rule):
         _collect_terms(rule.element, found)
     elif _is_term(rule):
         found.append(Question(rule, lambda caller: _evaluate(rule, caller)))
@@ -112,6 +119,15 @@ def _bare(element: Any) -> Any:
     while isinstance(element, Grouping):
         element = element.element
     return element
+
+
+def _is_negation(element: Any) -> bool:
+    return isinstance(element, UnaryExpression) and element.operator in (operators.inv, operators.is_false)
+
+
+def _is_affirmation(element: Any) -> bool:
+    """Whether an expression is another one spelt as a truth value, for databases that have none."""
+    return isinstance(element, AsBoolean) and element.operator is operators.is_true
 
 
 def _is_term(element: Any) -> bool:
@@ -219,7 +235,9 @@ def _fold(rule: Any, answers: Answers, *, positive: bool) -> Folded:
         return Verdict.LET
     if isinstance(rule, sa.False_):
         return Verdict.EMPTY
-    if isinstance(rule, UnaryExpression) and rule.operator is operators.inv:
+    if _is_affirmation(rule):
+        return _fold(rule.element, answers, positive=positive)
+    if _is_negation(rule):
         return _negated(_fold(rule.element, answers, positive=not positive), _bare(rule.element))
     if isinstance(rule, BooleanClauseList):
         parts = [_fold(clause, answers, positive=positive) for clause in rule.clauses]

@@ -11,6 +11,7 @@ from backstay.errors import (
     InvalidParameter,
     NotEmbedded,
     NotImplementedHere,
+    PutFilters,
     RelatedOrder,
     TypeMismatch,
     UnknownOperator,
@@ -102,6 +103,7 @@ class _Resolution:
             tuple(find_column(served, name) for name in query.conflict or served.key),
             query.missing,
             returning,
+            _named(served, query.where) if query.single else (),
         )
 
     def select(self, served: Served, query: nodes.Select) -> Rows:
@@ -243,6 +245,22 @@ def _accept(target: Target, asked: Comparison) -> None:
         )
     if asked.language is not None and not asked.language.replace("_", "").isalnum():
         raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
+
+
+def _named(served: Served, where: tuple[Filter, ...]) -> tuple[tuple[Column, Slot], ...]:
+    """The primary key that a PUT names: ``eq`` on each of its columns, and nothing else."""
+    found: dict[str, Slot] = {}
+    for asked in where:
+        if not isinstance(asked, Comparison) or not _is_plain_eq(asked) or asked.field.name in found:
+            raise PutFilters
+        found[asked.field.name] = _slot(asked.value)
+    if set(found) != set(served.key):
+        raise PutFilters
+    return tuple((served.columns[name], slot) for name, slot in found.items())
+
+
+def _is_plain_eq(asked: Comparison) -> bool:
+    return asked.operator == "eq" and not asked.negated and asked.quantifier is None and not asked.field.path
 
 
 def _payload_column(served: Served, name: str) -> Column:

@@ -147,7 +147,11 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """A resolved insert. ``conflict`` are the columns that tell a duplicate, where one is to be resolved."""
+    """A resolved insert.
+
+    ``conflict`` are the columns that tell a duplicate, where one is to be resolved. ``named``: the row must be exactly
+    one, and have these values in these columns (PUT).
+    """
 
     source: Source
     rows: Slot
@@ -156,6 +160,7 @@ class Insertion:
     conflict: tuple[Column, ...]
     missing: Missing
     returning: Rows | None
+    named: tuple[tuple[Column, Slot], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def _table(model: Any) -> sa.Table:
 
 def name_of(table: sa.Table) -> Name:
     """A table's schema and name on the wire."""
-    return (table.schema or "public", table.name)
+    return (str(table.schema or "public"), str(table.name))
 
 
 # Tenants -----------------------------------------------------------------------------------------------------

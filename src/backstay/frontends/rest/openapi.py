@@ -1,0 +1,328 @@
+"""OpenAPI 3.1 of the REST front end: only what the caller's role may call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from backstay.frontends.http import Request, Response
+from backstay.plan.fold import Verdict, fold, questions
+from backstay.query.operators import OPERATORS
+from backstay.schema.caller import Caller
+from backstay.schema.column import Column
+from backstay.schema.kind import Kind
+from backstay.schema.relation import Relation
+from backstay.schema.rule import Rule
+from backstay.schema.served import Argument, Function, Schema, Served
+from backstay.settings import Settings
+
+_JSON: Final = "application/json"
+_TYPES: Final[dict[str, dict[str, Any]]] = {
+    "smallint": {"type": "integer", "format": "int32", "minimum": -(2**15), "maximum": 2**15 - 1},
+    "integer": {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
+    "bigint": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "numeric": {"type": "number"},
+    "real": {"type": "number", "format": "float"},
+    "double precision": {"type": "number", "format": "double"},
+    "boolean": {"type": "boolean"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "date": {"type": "string", "format": "date"},
+    "timestamp with time zone": {"type": "string", "format": "date-time"},
+    "timestamp without time zone": {"type": "string"},
+    "bytea": {"type": "string", "pattern": r"^\\x([0-9a-fA-F]{2})*$"},
+    "json": {},
+    "jsonb": {},
+}
+_ERROR: Final = {
+    "type": "object",
+    "required": ["code", "message", "details", "hint"],
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "details": {},
+        "hint": {"type": ["string", "null"]},
+    },
+}
+_SHARED: Final[dict[str, dict[str, Any]]] = {
+    "select": {"description": "Columns and embeds: `id,title,company(name)`", "schema": {"type": "string"}},
+    "order": {"description": "`column.desc.nullslast,other`", "schema": {"type": "string"}},
+    "limit": {"description": "At most so many rows", "schema": {"type": "integer", "minimum": 0}},
+    "offset": {"description": "Skip so many rows", "schema": {"type": "integer", "minimum": 0}},
+    "or": {"description": "`(a.eq.1,b.gt.2)`: one of them holds", "schema": {"type": "string"}},
+    "and": {"description": "`(a.eq.1,b.gt.2)`: all of them hold", "schema": {"type": "string"}},
+    "columns": {"description": "Which keys of the body to take", "schema": {"type": "string"}},
+    "on_conflict": {"description": "Columns that tell a duplicate", "schema": {"type": "string"}},
+}
+
+
+class OpenAPI:
+    """The description of what is served.
+
+    Arguments:
+        schema: what is served.
+        settings: ``schemas`` is read.
+        title, version: of the application.
+    """
+
+    def __init__(
+        self, schema: Schema, settings: Settings, *, title: str = "Backstay", version: str = "1.0.0"
+    ) -> None:
+        self._schema = schema
+        self._default = settings.schemas[0]
+        self._info = {"title": title, "version": version}
+        self._made: dict[tuple[Any, ...], bytes] = {}
+
+    def respond(self, request: Request, caller: Caller) -> Response:
+        """The description as this caller may see it."""
+        body = self.encode(caller)
+        headers = (("content-type", "application/json; charset=utf-8"), ("content-length", str(len(body))))
+        return Response(200, headers, b"" if request.method == "HEAD" else body)
+
+    def encode(self, caller: Caller) -> bytes:
+        """The document's bytes; made once for all callers who may do the same."""
+        allowed = tuple((served.name, *self._operations(served, caller)) for served in self._schema.resources.values())
+        if allowed not in self._made:
+            if len(self._made) > 100:
+                self._made.clear()
+            self._made[allowed] = orjson.dumps(self.document(caller))
+        return self._made[allowed]
+
+    def document(self, caller: Caller) -> dict[str, Any]:
+        """The OpenAPI document for a caller."""
+        visible = {
+            served.name: operations
+            for served in self._schema.resources.values()
+            if (operations := self._operations(served, caller))
+        }
+        resources = [self._schema.resources[name] for name in visible]
+        paths = {f"/{served.name[1]}": _path(served, visible[served.name]) for served in resources}
+        paths |= {f"/rpc/{function.name[1]}": _call(function) for function in self._schema.functions.values()}
+        return {
+            "openapi": "3.1.0",
+            "info": self._info,
+            "servers": [{"url": "/rest/v1"}],
+            "security": [{"apikey": []}, {"bearer": []}],
+            "paths": paths,
+            "components": {
+                "schemas": {
+                    **{served.name[1]: _row(served, set(visible)) for served in resources},
+                    **{f"{served.name[1]}.insert": _body(served, inserting=True) for served in resources},
+                    **{f"{served.name[1]}.update": _body(served, inserting=False) for served in resources},
+                    "error": _ERROR,
+                },
+                "parameters": {name: {"name": name, "in": "query", **each} for name, each in _SHARED.items()},
+                "securitySchemes": {
+                    "apikey": {"type": "apiKey", "in": "header", "name": "apikey"},
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                },
+                "responses": {
+                    "error": {
+                        "description": "What was wrong",
+                        "content": {_JSON: {"schema": {"$ref": "#/components/schemas/error"}}},
+                    }
+                },
+            },
+        }
+
+    def _operations(self, served: Served, caller: Caller) -> tuple[str, ...]:
+        """What the caller may do with a resource: a rule may still refuse single rows."""
+        if served.name[0] != self._default:
+            return ()
+        rules = served.rules
+        asked = {"get": rules.select, "post": rules.insert, "patch": rules.update, "delete": rules.delete}
+        if caller.passes_rules:
+            return tuple(asked) if served.key else ("get",)
+        allowed = tuple(method for method, rule in asked.items() if rule is not None and _lets(rule, caller))
+        return allowed if served.key else tuple(method for method in allowed if method == "get")
+
+
+def _lets(rule: Rule, caller: Caller) -> bool:
+    answers = {question.subject: question.ask(caller) for question in questions(rule.expression)}
+    return fold(rule.expression, answers) is not Verdict.REFUSED
+
+
+# Resources ---------------------------------------------------------------------------------------------------
+
+
+def _path(served: Served, operations: tuple[str, ...]) -> dict[str, Any]:
+    name = served.name[1]
+    filters = [_filter(column) for column in served.visible.values()]
+    shared = [_parameter(each) for each in ("select", "order", "limit", "offset", "or", "and")]
+    rows = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}}
+    described: dict[str, dict[str, Any]] = {
+        "get": {
+            "summary": f"Select rows of {name}",
+            "parameters": [*filters, *shared],
+            "responses": _responses(200, rows),
+        },
+        "post": {
+            "summary": f"Insert rows into {name}",
+            "parameters": [_parameter("select"), _parameter("columns"), _parameter("on_conflict"), _PREFER],
+            "requestBody": _request(f"{name}.insert", many=True),
+            "responses": _responses(201, rows),
+        },
+        "patch": {
+            "summary": f"Update rows of {name}",
+            "parameters": [*filters, _parameter("select"), _parameter("or"), _parameter("and"), _PREFER],
+            "requestBody": _request(f"{name}.update", many=False),
+            "responses": _responses(200, rows),
+        },
+        "delete": {
+            "summary": f"Delete rows of {name}",
+            "parameters": [*filters, _parameter("select"), _parameter("or"), _parameter("and"), _PREFER],
+            "responses": _responses(200, rows),
+        },
+    }
+    common: dict[str, Any] = {"tags": [name]}
+    if served.comment:
+        common["description"] = served.comment
+    return {method: {**described[method], **common, "operationId": f"{method}_{name}"} for method in operations}
+
+
+_PREFER: Final = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`return=representation`, `count=exact`, `resolution=merge-duplicates`, ...",
+    "schema": {"type": "string"},
+}
+
+
+def _parameter(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _filter(column: Column) -> dict[str, Any]:
+    operators = ", ".join(OPERATORS)
+    return {
+        "name": column.name,
+        "in": "query",
+        "description": f"A filter: `eq.value`; operators: {operators}",
+        "schema": {"type": "string"},
+    }
+
+
+def _request(name: str, *, many: bool) -> dict[str, Any]:
+    one: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
+    schema = {"oneOf": [one, {"type": "array", "items": one}]} if many else one
+    return {"required": True, "content": {_JSON: {"schema": schema}}}
+
+
+def _responses(status: int, schema: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        str(status): {"description": "The rows", "content": {_JSON: {"schema": schema}}},
+        "default": {"$ref": "#/components/responses/error"},
+    }
+    if status == 200:
+        found["204"] = {"description": "Done; no rows were asked back"}
+        found["206"] = {"description": "A part of the rows", "content": {_JSON: {"schema": schema}}}
+    return found
+
+
+def _row(served: Served, visible: set[Any]) -> dict[str, Any]:
+    properties = {column.name: _property(column) for column in served.visible.values()}
+    for key, relation in _embeds(served, visible):
+        target: dict[str, Any] = {"$ref": f"#/components/schemas/{relation.target[1]}"}
+        one = {"anyOf": [target, {"type": "null"}]}
+        properties[key] = one if relation.cardinality.to_one else {"type": "array", "items": target}
+    return {"type": "object", "properties": properties}
+
+
+def _embeds(served: Served, visible: set[Any]) -> Iterator[tuple[str, Relation]]:
+    for relation in served.relations:
+        if relation.target in visible:
+            key = relation.attribute or relation.target[1]
+            if key not in served.visible:
+                yield key, relation
+
+
+def _body(served: Served, *, inserting: bool) -> dict[str, Any]:
+    columns = [
+        column for column in served.visible.values() if column.stored and not column.generated and not column.readonly
+    ]
+    body: dict[str, Any] = {
+        "type": "object",
+        "properties": {column.name: _property(column) for column in columns},
+        "additionalProperties": False,
+    }
+    required = [column.name for column in columns if column.required]
+    if inserting and required:
+        body["required"] = required
+    return body
+
+
+def _property(column: Column) -> dict[str, Any]:
+    found = {**_type(column.kind, nullable=column.nullable)}
+    notes = [column.comment] if column.comment else []
+    if column.primary:
+        notes.append("Primary key.")
+    if notes:
+        found["description"] = " ".join(notes)
+    if column.readonly or column.generated:
+        found["readOnly"] = True
+    return found
+
+
+def _type(kind: Kind, *, nullable: bool) -> dict[str, Any]:
+    labels = getattr(kind, "labels", None)
+    element = getattr(kind, "of", None)
+    if labels:
+        found: dict[str, Any] = {"type": "string", "enum": [*labels, None] if nullable else list(labels)}
+    elif element is not None:
+        found = {"type": "array", "items": _type(element, nullable=True)}
+    else:
+        found = dict(_TYPES.get(kind.name.partition("(")[0], {"type": "string"}))
+        if (length := getattr(kind, "length", None)) is not None:
+            found["maxLength"] = length
+    if nullable and "type" in found:
+        found["type"] = [found["type"], "null"]
+    return found
+
+
+# Functions ---------------------------------------------------------------------------------------------------
+
+
+def _call(function: Function) -> dict[str, Any]:
+    name = function.name[1]
+    arguments = function.arguments
+    types = [each.type for each in arguments]
+    schemas, parts = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    properties = {each.name: _inline(schema, parts) for each, schema in zip(arguments, schemas, strict=True)}
+    body: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+    required = [each.name for each in arguments if each.required]
+    if required:
+        body["required"] = required
+    common: dict[str, Any] = {
+        "tags": ["functions"],
+        "summary": function.description.partition("\n")[0] or f"Call {name}",
+        "description": function.description,
+        "responses": {
+            "200": {"description": "What the function returns", "content": {_JSON: {"schema": {}}}},
+            "204": {"description": "The function returns nothing"},
+            "default": {"$ref": "#/components/responses/error"},
+        },
+    }
+    return {
+        "get": {
+            **common,
+            "operationId": f"get_rpc_{name}",
+            "parameters": [_argument(each, properties[each.name]) for each in arguments],
+        },
+        "post": {
+            **common,
+            "operationId": f"post_rpc_{name}",
+            "requestBody": {"required": bool(required), "content": {_JSON: {"schema": body}}},
+        },
+    }
+
+
+def _argument(argument: Argument, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": argument.name, "in": "query", "required": argument.required, "schema": schema}
+
+
+def _inline(schema: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+    """A schema with the parts it refers to in their place."""
+    reference = schema.get("$ref")
+    return dict(parts[reference.rpartition("/")[2]]) if isinstance(reference, str) else schema
