@@ -1,0 +1,149 @@
+"""SQLite as a Database: reads in the loop, one writer with group commit, sessions on the same library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+import apsw
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.dialects.dialect import Row, Transaction
+from backstay.dialects.features import Features
+from backstay.dialects.sqlite.dialect import SQLiteDialect
+from backstay.dialects.sqlite.door import dbapi
+from backstay.dialects.sqlite.door.sessions import Sessions, SessionTransaction, connection_of
+from backstay.dialects.sqlite.errors import translate_session
+from backstay.dialects.sqlite.features import FEATURES
+from backstay.dialects.sqlite.open import Deadline, connect_file, create, locate
+from backstay.dialects.sqlite.reader import Reader
+from backstay.dialects.sqlite.turn import Turn, refuse_waiting_for_oneself
+from backstay.dialects.sqlite.writer import Writer
+from backstay.errors import DatabaseUnavailable
+from backstay.schema.naming import name_constraints
+from backstay.settings import Settings
+
+T = TypeVar("T")
+
+
+class SQLite:
+    """One SQLite file, shared by this process's reads, writes and sessions.
+
+    Arguments:
+        url: ``sqlite:///notes.db``, ``sqlite:////var/lib/notes.db``; ``sqlite://`` for a private temporary database.
+        settings: the operational settings.
+        metadata: the tables, for the names of violated constraints.
+
+    Raises:
+        DeclarationError: the URL is not one of SQLite's.
+    """
+
+    features: Features = FEATURES
+
+    def __init__(self, url: str, *, settings: Settings, metadata: sa.MetaData) -> None:
+        name_constraints(metadata)
+        self.sql: sa.Dialect = SQLiteDialect()
+        self._settings = settings
+        self._metadata = metadata
+        self._location = locate(url)
+        self._turn = Turn()
+        self._timeout = settings.statement_timeout.total_seconds()
+        self._reader: Reader | None = None
+        self._writer: Writer | None = None
+        self._sessions: Sessions | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL of the very file that is open; for ``sqlite://`` that of the temporary one."""
+        return self._location.url
+
+    async def start(self) -> None:
+        """Open the file, made if its directory is there.
+
+        Raises:
+            DatabaseUnavailable: the directory is missing, or the file is no database.
+            StorageReadOnly: the file cannot be written.
+        """
+        connection = await asyncio.to_thread(create, self._location, self._settings)
+        writer = Writer(self._turn, self._timeout, self._metadata)
+        writer.start(connection)
+        reader = Reader(self._open_reader, self._timeout)
+        reader.start()
+        self._writer, self._reader = writer, reader
+        self._sessions = Sessions(self._open_session, turn=self._turn, settings=self._settings)
+
+    async def close(self) -> None:
+        """Finish what is under way, move the log into the file, and let go of every connection."""
+        reader, writer, sessions = self._reader, self._writer, self._sessions
+        self._reader = self._writer = self._sessions = None
+        if sessions is not None:
+            await sessions.close()
+        if reader is not None:
+            await asyncio.to_thread(reader.close)
+        if writer is not None:
+            await asyncio.to_thread(writer.close)
+
+    async def fetch(self, text: str, parameters: Sequence[object]) -> list[Row]:
+        """Run one reading statement on its own and return its rows. It cannot write.
+
+        Raises:
+            StatementTimeout: it took longer than a statement may.
+            ReadOnly: it would write.
+            And the other errors of :mod:`backstay.errors`.
+        """
+        return await _open(self._reader).fetch(text, parameters)
+
+    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.
+
+        It runs in the writer's thread, beside the works of others, and may run twice if one of those breaks the
+        transaction they share; so it changes nothing outside its transaction but what it returns.
+
+        Raises:
+            Overloaded: the turn to write did not come in time.
+            BackstayError: ``work`` awaited something else, or a session around this call is writing.
+            And what ``work``, the database and the commit raise.
+        """
+        refuse_waiting_for_oneself(self._turn)
+        return await _open(self._writer).run(work)
+
+    def session(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
+        """An SQLAlchemy session on this database, in one transaction.
+
+        Until it writes it holds no lock, and each statement sees what is committed; from its first write (or ``SELECT …
+        FOR UPDATE``) to its end nobody else writes. ``readonly``: a write raises.
+        """
+        return _open(self._sessions).begin(readonly=readonly)
+
+    async def transaction(self, session: AsyncSession) -> Transaction:
+        """The transaction that a session is in."""
+        return SessionTransaction(await connection_of(session))
+
+    def fault(self, error: Exception) -> Exception:
+        """The error of :mod:`backstay.errors` that SQLite's or SQLAlchemy's stands for; any other as it is."""
+        return translate_session(error)
+
+    # Opening -------------------------------------------------------------------------------------------------
+
+    def _open_reader(self, deadline: Deadline, busy: float | None) -> apsw.Connection:
+        return connect_file(
+            self._location.path,
+            settings=self._settings,
+            readonly=True,
+            busy=busy,
+            deadline=deadline,
+            statements=min(self._settings.plan_cache, 1000) if busy == 0 else 100,
+        )
+
+    def _open_session(self, deadline: Deadline, readonly: bool) -> dbapi.Connection:
+        raw = connect_file(self._location.path, settings=self._settings, readonly=readonly, deadline=deadline)
+        return dbapi.Connection(raw, metadata=self._metadata, waits=True)
+
+
+def _open(part: T | None) -> T:
+    if part is None:
+        raise DatabaseUnavailable("The database is not open.")
+    return part

@@ -1,0 +1,1 @@
+"""SQLAlchemy's compilers for SQLite, with PostgreSQL's meaning."""
