@@ -18,7 +18,7 @@ from backstay.errors import (
 )
 from backstay.frontends.http import Request
 from backstay.frontends.rest.csv import read_csv
-from backstay.frontends.rest.form import read_form
+from backstay.frontends.rest.grammar.form import read_form
 from backstay.query.nodes import Comparison, Insert
 
 JSON: Final = "application/json"

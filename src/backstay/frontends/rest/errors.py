@@ -78,16 +78,26 @@ def status_of(state: str, message: str = "") -> int:
 
 # Class -> code and status ------------------------------------------------------------------------------------
 
+_OWN: Final[tuple[type[BackstayError], ...]] = (
+    errors.RequestError,
+    errors.TooLarge,
+    errors.TooComplex,
+    errors.TooSlow,
+    errors.HeadersTooLarge,
+    errors.UrlTooLong,
+    errors.LengthRequired,
+    errors.Malformed,
+    errors.SecretKeyInBrowser,
+)
+"""Classes without a counterpart in PostgREST: they keep their own code and status."""
+
 _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
+    **{kind: (kind.code, kind.status) for kind in _OWN},
     errors.BackstayError: _INTERNAL,
     errors.DeclarationError: _INTERNAL,
-    errors.RequestError: ("BS400", 400),
     # It could not be read
     errors.ParseError: ("PGRST100", 400),
     errors.BodyError: ("PGRST102", 400),
-    errors.TooLarge: ("BS413", 413),
-    errors.TooComplex: ("BS40003", 400),
-    errors.Malformed: ("BS40004", 400),
     errors.RangeNotSatisfiable: ("PGRST103", 416),
     errors.PreferenceError: ("PGRST122", 400),
     errors.MethodNotAllowed: ("PGRST117", 405),
@@ -125,7 +135,6 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     errors.Forbidden: (_DENIED, 403),
     errors.PermissionDenied: (_DENIED, 403),
     errors.RowRefused: (_DENIED, 403),
-    errors.SecretKeyInBrowser: ("BS40303", 403),
     errors.ReadOnly: ("25006", 405),
     # The data
     errors.Conflict: ("23000", 409),

@@ -71,6 +71,6 @@ def _read_header(header: str | None) -> tuple[int, int | None]:
 
 def _clamped(digits: str) -> int:
     # No table has more rows than a bigint counts; and Python refuses to read numbers of thousands of digits.
-    if len(digits.lstrip("-0")) > 19:
-        return -_MOST if digits.startswith("-") else _MOST
-    return max(min(int(digits), _MOST), -_MOST)
+    size = digits.lstrip("-0") or "0"
+    number = _MOST if len(size) > 19 else min(int(size), _MOST)
+    return -number if digits.startswith("-") else number

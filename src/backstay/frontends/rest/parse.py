@@ -21,10 +21,10 @@ from backstay.frontends.http import Request
 from backstay.frontends.rest.asked import Asked, Target
 from backstay.frontends.rest.body import RAW, content_type, gather, read_arguments, read_rows
 from backstay.frontends.rest.grammar.embed import attach, relate
+from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.grammar.scan import Budget
 from backstay.frontends.rest.media import Format, read_accept, verify_format
 from backstay.frontends.rest.page import ALL, read_page
-from backstay.frontends.rest.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.prefer import Preferences, read_preferences, verify_preferences
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
 from backstay.settings import Settings

@@ -21,7 +21,7 @@ from backstay.frontends.http import Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.body import decode_numbers
 from backstay.frontends.rest.csv import write_csv
-from backstay.frontends.rest.form import write_form
+from backstay.frontends.rest.grammar.form import write_form
 from backstay.frontends.rest.media import Media, verify_format
 from backstay.frontends.rest.page import content_range
 from backstay.frontends.rest.prefer import Returning, applied

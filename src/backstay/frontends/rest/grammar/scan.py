@@ -19,10 +19,10 @@ LONGEST_PATH: Final = 32
 
 _SHOWN: Final = 300
 _SPACES: Final = re.compile(r"[ \t]*")
-_NAME: Final = re.compile(r"[\w $]+(?:-(?!>)[\w $]+)*")
+_NAME: Final = re.compile(r"[\w $]+(?:-[\w $]+)*")
 _IDENTIFIER: Final = re.compile(r"[\w $]+")
 _INDEX: Final = re.compile(r"-?[0-9]{1,9}(?=->|::|[.,)]|\Z)")
-_KEY: Final = re.compile(r"[^(\-:.,>)]+(?:-(?!>)[^(\-:.,>)]+)*")
+_KEY: Final = re.compile(r"[^(\-:.,>)]+(?:-[^(\-:.,>)]+)*")
 _PLAIN_QUOTED: Final = re.compile(r'"([^"\\]*)"')
 _ESCAPED_QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote
 
-from backstay.frontends.rest.form import write_form
+from backstay.frontends.rest.grammar.form import write_form
 from backstay.query.nodes import (
     Comparison,
     Embed,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from backstay.errors import ParseError
-from backstay.frontends.rest.form import read_form
 from backstay.frontends.rest.grammar.embed import Level, Path
 from backstay.frontends.rest.grammar.filter import is_filter, read_filter, read_key, read_logic, read_logic_key
+from backstay.frontends.rest.grammar.form import read_form
 from backstay.frontends.rest.grammar.order import read_order
 from backstay.frontends.rest.grammar.scan import Budget
 from backstay.frontends.rest.grammar.select import read_names, read_select
