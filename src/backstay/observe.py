@@ -12,12 +12,12 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar, Final, TextIO, TypeAlias
 
-from backstay.errors import DeclarationError
+from backstay.errors import BackstayError, DeclarationError
 
 
 class Severity(IntEnum):
@@ -65,6 +65,22 @@ class StopFailed(Observation):
 
     severity: ClassVar[Severity] = Severity.ERROR
     error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInformed(Observation):
+    """the server says"""
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWarned(Observation):
+    """the server warns"""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    message: str
 
 
 # Requests ----------------------------------------------------------------------------------------------------
@@ -292,8 +308,8 @@ def start_logging(
     text = out.isatty() if console is None else console
     renderer: Any = structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else structlog.processors.JSONRenderer()
     logger = structlog.wrap_logger(
-        structlog.PrintLogger(file=out),
-        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        structlog.WriteLogger(file=out),  # one write a line, so that the lines of several workers stay whole
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), _order, renderer],
         wrapper_class=structlog.BoundLogger,
     )
 
@@ -308,7 +324,10 @@ def start_logging(
 
 
 def describe(observation: Observation) -> dict[str, object]:
-    """The observation as a log shows it: ``event``, ``level`` and its fields, with secrets blotted out."""
+    """The observation as a log shows it: ``event``, ``level`` and its fields, with secrets blotted out.
+
+    An error of our own says all in its message; of any other the traceback is told.
+    """
     entry: dict[str, object] = {
         "event": (type(observation).__doc__ or "").partition("\n")[0],
         "level": observation.severity.name.lower(),
@@ -317,13 +336,19 @@ def describe(observation: Observation) -> dict[str, object]:
         value = getattr(observation, field.name)
         if isinstance(value, BaseException):
             entry["error"] = escape(redact("".join(traceback.format_exception_only(value)).strip()))
-            if value.__traceback__ is not None:
+            if isinstance(value, BackstayError) and type(value) is not BackstayError:
+                entry.update({"hint": escape(redact(value.hint))} if value.hint else {})
+            elif value.__traceback__ is not None:
                 entry["traceback"] = escape(redact("".join(traceback.format_exception(value))), keep="\n")
         elif isinstance(value, float):
             entry[field.name] = round(value, 3)
         else:
             entry[field.name] = escape(redact(value)) if isinstance(value, str) else value
     return entry
+
+
+def _order(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: entry.pop(name) for name in ("timestamp", "level", "event")} | dict(entry)
 
 
 _BLOTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (

@@ -1,0 +1,56 @@
+"""ASGI in words: its types, and a Response as the messages that send it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from backstay.frontends.http import Response
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+# Answers depend on who asks, and Vary does not name every header that tells so; nobody keeps one unless told to.
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_CLOSE: Final = (b"connection", b"close")
+_WITHOUT_BODY: Final = frozenset({204, 304})
+
+
+def frame(response: Response, method: str, *, extra: Headers = (), closing: bool = False) -> tuple[Message, Message]:
+    """The messages that send ``response`` with what every answer of ours carries.
+
+    Arguments:
+        response: the answer; a header it names itself is not added again.
+        method: the request's method; the answer to HEAD goes without its body and length.
+        extra: further headers.
+        closing: ask the server to close the connection after it.
+
+    Raises:
+        ValueError: a header's value would break out of its line.
+    """
+    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    values = b"".join([value for _, value in headers])
+    if b"\n" in values or b"\r" in values or b"\0" in values:
+        raise ValueError("a header of the answer holds a line break")
+    named = {name for name, _ in headers}
+    body = response.body
+    if method == "HEAD" or response.status in _WITHOUT_BODY:
+        headers = [header for header in headers if header[0] != b"content-length"]
+        body = b""
+    elif b"content-length" not in named:
+        headers.append((b"content-length", b"%d" % len(body)))
+    headers.append(_NOSNIFF)
+    if b"cache-control" not in named:
+        headers.append(_NO_STORE)
+    headers.extend(extra)
+    if closing:
+        headers.append(_CLOSE)
+    return (
+        {"type": "http.response.start", "status": response.status, "headers": headers},
+        {"type": "http.response.body", "body": body},
+    )
