@@ -1,0 +1,1 @@
+"""The front door: one ASGI application, and the server that runs it."""

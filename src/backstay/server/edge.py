@@ -39,7 +39,7 @@ from backstay.server.body import drain, read_body
 from backstay.server.cors import Cors, is_preflight
 from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
-from backstay.server.mounts import Mount, enter_mount, find_mount, is_under, check_prefixes
+from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount, is_under
 from backstay.server.pages import answer_page
 from backstay.server.watch import Visit, Watch
 from backstay.settings import Settings
