@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from backstay.errors import Malformed, TooLarge
@@ -9,6 +10,9 @@ from backstay.server.asgi import Receive
 
 SMALL: Final = 64 * 1024
 """Bytes that are cheaper to read and drop than a connection is to open."""
+_LINGER: Final = 3.0
+"""Seconds for which a client may go on sending what is refused; closing at once would lose it the answer."""
+_PAUSE: Final = 0.5
 
 
 async def read_body(receive: Receive, length: int | None, limit: int) -> bytes:
@@ -69,3 +73,20 @@ async def drain(receive: Receive, length: int | None) -> bool:
     except (Malformed, TooLarge):
         return False
     return True
+
+
+async def linger(receive: Receive) -> None:
+    """Drop what a client still sends after it was refused, for a while.
+
+    A connection that is closed while data is arriving is reset, and the answer may be lost with it.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _LINGER
+    try:
+        while loop.time() < end:
+            async with asyncio.timeout(_PAUSE):
+                message = await receive()
+            if message["type"] != "http.request" or not message.get("more_body"):
+                return
+    except TimeoutError:
+        return

@@ -35,7 +35,7 @@ from backstay.observe import (
 )
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.asgi import Message, Receive, Scope, Send, frame
-from backstay.server.body import drain, read_body
+from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
 from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
@@ -176,7 +176,7 @@ class Edge:
             return
         visit = self._watch.enter(receive, reading=head.length != 0)
         caller = ANONYMOUS
-        closing = False
+        closing = unread = False
         try:
             caller = self._identify(head.headers)
             body = await self._read(visit, head) if visit.reading else b""
@@ -190,12 +190,13 @@ class Edge:
         except Exception as error:
             self._report(error, head, caller)
             response = self._word(front_end.render or self._render, error, caller)
-            closing = isinstance(error, LengthRequired) or not await _is_drained(visit, head)
+            unread = not await _is_drained(visit, head)
+            closing = unread or isinstance(error, LengthRequired)
         finally:
             self._watch.leave(visit)
         start, content = self._frame(response, head, closing)
         await send(start)
-        await send(content)
+        await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
 
@@ -252,7 +253,9 @@ class Edge:
             drained = await _is_drained(visit, head)
         finally:
             self._watch.leave(visit)
-        await self._send(send, response, head, closing=not drained)
+        start, content = self._frame(response, head, not drained)
+        await send(start)
+        await (send(content) if drained else _send_and_linger(content, head, receive, send))
 
     # What is mounted -------------------------------------------------------------------------------------------
 
@@ -332,3 +335,13 @@ async def _is_drained(visit: Visit, head: Head) -> bool:
         if visit.slow:
             return False
         raise
+
+
+async def _send_and_linger(content: Message, head: Head, receive: Receive, send: Send) -> None:
+    """Send the whole answer, but end it only when the client has stopped sending, or had time to."""
+    if head.version.startswith(("2", "3")) or "expect" in head.headers:
+        await send(content)
+        return
+    await send({**content, "more_body": True})
+    await linger(receive)
+    await send({"type": "http.response.body", "body": b""})
