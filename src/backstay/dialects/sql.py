@@ -7,7 +7,7 @@ make JSON, so a read is one statement whatever it embeds. A dialect overrides ho
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from sqlalchemy.sql import visitors
 from backstay.dialects.adapt import adapt
 from backstay.dialects.dialect import Parameter, Statement
 from backstay.errors import NotImplementedHere
-from backstay.plan.fold import Known, value_of
+from backstay.plan.fold import SIGNED_IN, Known, value_of
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import (
     Branch,
@@ -35,7 +35,7 @@ from backstay.plan.resolved import (
 from backstay.query.nodes import Aggregate, Connective, Count, Join, Quantifier
 from backstay.query.operators import Operator
 from backstay.query.shape import Slot
-from backstay.schema.caller import Caller, CallerAttribute
+from backstay.schema.caller import Caller, CallerAttribute, SignedIn
 from backstay.schema.kind import CASTS, Kind, kind_of
 
 Labelled: TypeAlias = tuple[str, ColumnElement[Any]]
@@ -54,6 +54,7 @@ _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[Any]]] = {
     "ilike": lambda left, right: left.ilike(right),
     "isdistinct": lambda left, right: left.is_distinct_from(right),
 }
+_ORDERED = ("gt", "gte", "lt", "lte")
 
 
 class Emission(ABC):
@@ -73,7 +74,7 @@ class Emission(ABC):
         """A parameter of the statement, read anew for each request."""
         name = f"p{len(self.parameters) + 1}"
         self.parameters[name] = read
-        return sa.bindparam(name, type_=type_, unique=False)
+        return sa.bindparam(name, None, type_=type_, required=False)
 
     @abstractmethod
     def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
@@ -139,6 +140,8 @@ class Emission(ABC):
         """An expression with what it says of the caller replaced by parameters and look-ups."""
 
         def replace(element: Any, **_: Any) -> Any:
+            if isinstance(element, SignedIn):
+                return sa.true() if self.plan.answers.get(SIGNED_IN) else sa.false()
             return self.attribute(element) if isinstance(element, CallerAttribute) else None
 
         return visitors.replacement_traverse(expression, {}, replace)  # type: ignore[no-any-return]
@@ -357,12 +360,13 @@ class Emission(ABC):
 
     def sort(self, sort: Sort) -> list[ColumnElement[Any]]:
         """One term of an order, NULLs placed explicitly."""
-        value, _ = self.value(sort.target)
+        value, kind = self.value(sort.target)
         if sort.branch is not None:
             branch = sort.branch
             select = sa.select(value).select_from(self.alias(branch.rows.source))
             select = select.where(*self.joined(branch), *self.where(branch.rows)).limit(1)
             value = self.correlated(select, branch).scalar_subquery()
+        value = self.ordered(value, kind)
         term = value.desc() if sort.descending else value.asc()
         return [term.nulls_first() if sort.nulls_first else term.nulls_last()]
 
@@ -399,14 +403,22 @@ class Emission(ABC):
         if compare is None:
             return self.special(value, kind, test)
         spell = _pattern if operator.name in ("like", "ilike") else None
+        form = self.ordered if operator.name in _ORDERED else self.comparable
+
+        def holds(left: Any, right: Any) -> ColumnElement[Any]:
+            return compare(form(left, kind), form(right, kind))
+
         if test.quantifier is not None:
-            members = self.literals(test.value, kind, spell)
-            return self.quantified(value, kind, compare, members, test.quantifier)
-        return compare(self.comparable(value, kind), self.comparable(self.literal(test.value, kind, spell), kind))
+            return self.quantified(value, kind, holds, self.literals(test.value, kind, spell), test.quantifier)
+        return holds(value, self.literal(test.value, kind, spell))
 
     def comparable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
-        """A value in a form that equal values share."""
+        """A value in a form that equal values of its kind share."""
         return value
+
+    def ordered(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        """A value in a form that sorts as its kind does on PostgreSQL."""
+        return self.comparable(value, kind)
 
     def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
         """An operator that not every database has."""
@@ -498,16 +510,19 @@ class Emission(ABC):
     def compile(self, statement: Any) -> Statement:
         """A statement's text with its parameters in order."""
         compiled = statement.compile(dialect=self.sql, compile_kwargs={"render_postcompile": True})
-        constants = compiled.construct_params(dict.fromkeys(self.parameters))
-        order = compiled.positiontup or list(constants)
-        return Statement(str(compiled), tuple(self.reader(name, compiled, constants) for name in order))
+        constants, processors = dict(compiled.construct_params()), dict(compiled._bind_processors)
+        expanded = compiled._post_compile_expanded_state  # the members of a rule's IN lists, a parameter each
+        if expanded is not None:
+            constants.update(expanded.additional_parameters)
+            processors.update(expanded.processors)
+        order = compiled.positiontup or []
+        return Statement(str(compiled), tuple(self.reader(name, constants, processors) for name in order))
 
-    def reader(self, name: str, compiled: Any, constants: Any) -> Parameter:
+    def reader(self, name: str, constants: Mapping[str, Any], processors: Mapping[str, Any]) -> Parameter:
         """What fills one placeholder: a parameter of ours, or a constant of a rule."""
         if name in self.parameters:
             return self.parameters[name]
-        processor = compiled._bind_processors.get(name)
-        value = constants[name]
+        processor, value = processors.get(name), constants[name]
         fixed = processor(value) if callable(processor) else value
         return lambda values, caller: fixed
 

@@ -68,7 +68,14 @@ def questions(rule: ColumnElement[Any]) -> tuple[Question, ...]:
         if isinstance(element, CallerAttribute) and element.name not in names:
             names.add(element.name)
             found.append(attribute_question(element))
+        elif isinstance(element, SignedIn) and SIGNED_IN not in names:
+            names.add(SIGNED_IN)
+            found.append(Question(SIGNED_IN, lambda caller: caller.signed_in))
     return tuple(found)
+
+
+SIGNED_IN = "signed in?"
+"""The subject of the question whether the caller is a user, for where it stands inside a sub-select."""
 
 
 def attribute_question(attribute: CallerAttribute) -> Question:
@@ -77,9 +84,17 @@ def attribute_question(attribute: CallerAttribute) -> Question:
     def ask(caller: Caller) -> Known:
         if not caller.signed_in:
             return Known.NOTHING
-        return Known.TOKEN if attribute.name == "id" or attribute.name in caller.claims else Known.TABLE
+        return Known.TOKEN if attribute.name == "id" or _is_claimed(attribute, caller) else Known.TABLE
 
     return Question(attribute.name, ask)
+
+
+def _is_claimed(attribute: CallerAttribute, caller: Caller) -> bool:
+    """Whether the token says what this attribute is."""
+    if attribute.name not in caller.claims:
+        return False
+    # Every user's token says `role: authenticated`. That is what they are to Backstay, not in the users' table.
+    return attribute.name != "role" or caller.claims["role"] != caller.role.value
 
 
 def value_of(attribute: CallerAttribute, caller: Caller) -> Any:

@@ -180,7 +180,7 @@ class _Resolution:
     def sort(self, source: Source, term: Order, branches: tuple[Branch, ...]) -> Sort:
         nulls_first = term.descending if term.nulls is None else term.nulls is Nulls.FIRST
         if term.relation is None:
-            return Sort(self.target(source, term.field), term.descending, nulls_first)
+            return Sort(_sortable(self.target(source, term.field)), term.descending, nulls_first)
         branch = next((each for each in branches if each.key == term.relation), None)
         if branch is None:
             raise NotEmbedded(
@@ -193,7 +193,7 @@ class _Resolution:
                 detail=f"'{source.served.name[1]}' and '{term.relation}' do not form a many-to-one or "
                 "one-to-one relationship",
             )
-        return Sort(self.target(branch.rows.source, term.field), term.descending, nulls_first, branch)
+        return Sort(_sortable(self.target(branch.rows.source, term.field)), term.descending, nulls_first, branch)
 
     # Filters -------------------------------------------------------------------------------------------------
 
@@ -237,6 +237,12 @@ def _accept(target: Target, asked: Comparison) -> None:
     if asked.operator == "is" and asked.word in ("true", "false", "unknown") and kind.name != "boolean":
         raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {kind.name}")
     takes = OPERATORS[asked.operator].takes
+    if kind.name == "json" and not target.path and takes in (Takes.SCALAR, Takes.LIST):
+        sign = OPERATORS[asked.operator].sql if takes is Takes.SCALAR and asked.operator != "isdistinct" else "="
+        raise UnknownOperator(
+            f"operator does not exist: json {sign} unknown",
+            hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
+        )
     if takes is Takes.PATTERN and not textual:
         sign = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}[asked.operator]
         raise UnknownOperator(
@@ -245,6 +251,15 @@ def _accept(target: Target, asked: Comparison) -> None:
         )
     if asked.language is not None and not asked.language.replace("_", "").isalnum():
         raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
+
+
+def _sortable(target: Target) -> Target:
+    if target.column.kind.name == "json" and not target.path:
+        raise UnknownOperator(
+            "could not identify an ordering operator for type json",
+            hint="Use an explicit ordering operator or modify the query.",
+        )
+    return target
 
 
 def _named(served: Served, where: tuple[Filter, ...]) -> tuple[tuple[Column, Slot], ...]:

@@ -13,7 +13,7 @@ from backstay import anyone, current, signed_in
 from backstay.errors import InvalidClaims
 from backstay.plan.fold import Folded, Known, Verdict, fold, questions
 from backstay.schema.caller import ANONYMOUS, Caller, Role
-from backstay.schema.weave import plain
+from backstay.schema.expression.weave import plain
 from fixtures.workspace import Note, User
 
 me = current(User)
@@ -85,6 +85,14 @@ def test_a_term_the_token_cannot_decide_stays_in_the_statement() -> None:
     assert "me.role" in text(folded(rule, STRANGER))
     answers = {question.subject: question.ask(STRANGER) for question in questions(plain(rule))}
     assert answers["role"] is Known.TABLE
+
+
+def test_the_role_claim_that_every_token_has_is_not_the_users_role() -> None:
+    from_the_wire = Caller(str(uuid4()), {"role": "authenticated"}, Role.AUTHENTICATED)
+    rule = plain(me.role == "admin")
+    answers = {question.subject: question.ask(from_the_wire) for question in questions(rule)}
+    assert answers["role"] is Known.TABLE
+    assert isinstance(fold(rule, answers), ColumnElement)
 
 
 def test_callers_whose_answers_agree_ask_for_one_statement() -> None:

@@ -71,16 +71,21 @@ class PostgreSQLEmission(Writer):
 
     def path(self, column: ColumnElement[Any], target: Target) -> ColumnElement[Any]:
         value = column if target.column.kind.name in _JSON else func.to_jsonb(column)
+        document = sa.JSON() if target.column.kind.name == "json" else CASTS["jsonb"].sql
         for step in target.path:
             key = sa.literal_column(str(step.key)) if isinstance(step.key, int) else quoted(step.key)
-            arrow, type_ = ("->>", sa.Text()) if step.text else ("->", CASTS["jsonb"].sql)
+            arrow, type_ = ("->>", sa.Text()) if step.text else ("->", document)
             value = value.op(arrow, precedence=15, return_type=type_)(key)
         return value
 
     # Lists and patterns --------------------------------------------------------------------------------------
 
     def any_of(self, value: ColumnElement[Any], members: Any, kind: Kind) -> ColumnElement[Any]:
-        return value == sa.any_(members)
+        return self.comparable(value, kind) == sa.any_(members)
+
+    def comparable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        # `json` has neither = nor an order; a path into it is compared as the `jsonb` it could be.
+        return sa.cast(value, CASTS["jsonb"].sql) if type(value.type) is sa.JSON else value
 
     def quantified(
         self,

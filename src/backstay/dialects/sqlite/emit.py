@@ -15,10 +15,12 @@ from backstay.dialects.payload import Writer
 from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
+from backstay.dialects.sqlite.functions.casts import cast_interval
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
+from backstay.schema.kind.symbols import Enumeration
 
 _AS_JSON = ("numeric", "json", "jsonb")
 
@@ -31,11 +33,11 @@ class SQLiteEmission(Writer):
     # Parameters ----------------------------------------------------------------------------------------------
 
     def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
-        return self.bind(lambda values, caller: stored(read(values, caller)), kind.sql)
+        return self.bind(lambda values, caller: stored(read(values, caller), kind), kind.sql)
 
     def members(self, read: Parameter, kind: Kind) -> Any:
         def encode(values: Any, caller: Any) -> str:
-            return orjson.dumps(read(values, caller), default=_hex).decode()
+            return orjson.dumps([stored(each, kind) for each in read(values, caller)], default=_hex).decode()
 
         each = func.json_each(self.bind(encode, sa.Text())).table_valued("value")
         member: ColumnElement[Any] = each.c.value
@@ -73,7 +75,9 @@ class SQLiteEmission(Writer):
         if kind.name == "boolean":
             return func.json(sa.case((value.is_(sa.true()), quoted("true")), (value.is_(sa.false()), quoted("false"))))
         if kind.name == "bytea":
-            return quoted("\\x").concat(func.lower(func.hex(value)))
+            return sa.case((value.is_not(None), quoted("\\x").concat(func.lower(func.hex(value)))))
+        if kind.name == "interval":
+            return func.interval_text(value)
         if kind.name.startswith(_AS_JSON) or kind.name.endswith("[]"):
             return func.json(value)
         return value
@@ -90,13 +94,26 @@ class SQLiteEmission(Writer):
         return sa.case(
             (func.json_type(value) == quoted("text"), unwrapped),
             (func.json_type(value) == quoted("null"), sa.null()),
-            else_=value,
+            # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
+            else_=value.concat(quoted("")),
         )
 
     # Lists and patterns --------------------------------------------------------------------------------------
 
     def any_of(self, value: ColumnElement[Any], members: Any, kind: Kind) -> ColumnElement[Any]:
-        return value.in_(members)
+        return self.comparable(value, kind).in_(members)
+
+    def comparable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        return sa.collate(value, "jsonb") if kind.name == "jsonb" else value
+
+    def ordered(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        if isinstance(kind, Enumeration):
+            places = {label: sa.literal_column(str(place)) for place, label in enumerate(kind.labels)}
+            return sa.case(*[(value == quoted(label), place) for label, place in places.items()])
+        if kind.name.startswith("numeric") and isinstance(value, sa.ScalarSelect):
+            # A sub-select hands on a column's value, but not its collation.
+            return sa.collate(value, "decimal")
+        return self.comparable(value, kind)
 
     def quantified(
         self,
@@ -132,8 +149,11 @@ class SQLiteEmission(Writer):
     # Payloads and keys ---------------------------------------------------------------------------------------
 
     def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        kinds = [column.kind for column in columns]
+
         def encode(values: Any, caller: Any) -> str:
-            return orjson.dumps([[_packable(each) for each in row] for row in read(values, caller)]).decode()
+            rows = [[_packable(*each) for each in zip(row, kinds, strict=True)] for row in read(values, caller)]
+            return orjson.dumps(rows).decode()
 
         rows = func.json_each(self.bind(encode, sa.Text())).table_valued("key", "value")
         found: dict[str, ColumnElement[Any]] = {}
@@ -156,17 +176,17 @@ class SQLiteEmission(Writer):
         return column
 
 
-def stored(value: Any) -> Any:
+def stored(value: Any, kind: Kind) -> Any:
     """A canonical value as SQLite holds it."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, list):
         return orjson.dumps(value, default=_hex).decode()
-    return value
+    return cast_interval(value) if kind.name == "interval" else value
 
 
-def _packable(value: Any) -> Any:
-    value = stored(value)
+def _packable(value: Any, kind: Kind) -> Any:
+    value = stored(value, kind)
     return value.hex() if isinstance(value, bytes) else value
 
 

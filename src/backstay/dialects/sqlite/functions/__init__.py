@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import apsw.sqlite_extra
 
-from backstay.dialects.sqlite.functions import casts, decimals, texts, times
+from backstay.dialects.sqlite.functions import casts, decimals, documents, texts, times
 from backstay.errors import DatabaseFault
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
@@ -81,7 +81,6 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("date_add", times.date_add, 2),
     ("date_sub", times.date_sub, 2),
     ("time_add", times.time_add, 2),
-    ("interval_scale", times.interval_scale, 2),
     ("interval_text", times.interval_text, 1),
     ("date_trunc", times.date_trunc, 2),
     ("cast_integer", casts.cast_integer, 1),
@@ -108,6 +107,7 @@ AGGREGATES: tuple[tuple[str, Callable[[], decimals.Sum]], ...] = (
 def register(connection: apsw.Connection) -> None:
     """Install all functions, collations and the case-sensitive LIKE on a connection."""
     _register_collation(connection)
+    connection.create_collation("jsonb", documents.compare)
     for name, function, arguments in FUNCTIONS:
         connection.create_scalar_function(name, function, arguments, deterministic=True, flags=_HARMLESS)
     for name, aggregate in AGGREGATES:
