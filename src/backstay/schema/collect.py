@@ -1,28 +1,32 @@
-"""``collect(declarations) -> Schema``: what a program declares, made one frozen Schema."""
+"""``collect(declarations) -> Schema``: what a program declares, made one frozen Schema, with what is wrong in it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.ext.hybrid import HybridExtensionType
+from sqlalchemy.exc import NoReferenceError, SQLAlchemyError
 from sqlalchemy.orm import Mapper
 
 from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
-from backstay.schema.column import Column, Expressed, Filling, Fixed, Made
+from backstay.schema.check.finding import Finding
+from backstay.schema.check.origin import place_of
 from backstay.schema.declaration import Declarations, FunctionDeclaration, Resource
-from backstay.schema.kind import kind_of
+from backstay.schema.describe import describe
+from backstay.schema.expression.refuse import refuse
+from backstay.schema.expression.weave import Tenants, narrow, weave
 from backstay.schema.naming import name_constraints
 from backstay.schema.relate import name_by_attribute, relate, uniques_of
 from backstay.schema.relation import Name, Relation
 from backstay.schema.rule import Place, Rule, Rules, Using
-from backstay.schema.served import Argument, Function, Schema, Served
+from backstay.schema.served import Argument, Function, Reflected, Schema, Served, SQLFunction
 from backstay.schema.tenancy import Tenancy
-from backstay.schema.weave import plain, weave
 
 _SESSION_PARAMETERS = 1
 
@@ -33,47 +37,302 @@ def collect(
     user: type[Any] | None = None,
     tenancy: Tenancy[Any] | None = None,
     schemas: Sequence[str] = ("public",),
+    reflected: Sequence[Reflected] = (),
 ) -> Schema:
     """Make one Schema of everything declared.
+
+    What is wrong is noted in ``Schema.findings`` and left out; :func:`backstay.schema.check.check` adds what is wrong
+    with the whole.
 
     Arguments:
         declarations: the resources and functions.
         user: the mapped class of the users' table.
         tenancy: what keeps tenants apart.
         schemas: the database schemas on the wire, the default one first.
+        reflected: what each ``app.reflect(...)`` found in the database.
 
     Raises:
-        DeclarationError: where a declaration makes no sense at all. What is merely wrong is found, all of it at once,
-            by :func:`backstay.schema.check.check`.
+        DeclarationError: where the models cannot be mapped at all.
     """
-    metadata = _metadata(declarations, user)
-    for each in metadata:
-        name_constraints(each)
-    tenants = _tenant_columns(metadata, declarations, tenancy)
-    tenant = _tenant(tenancy)
-    links = _relations(declarations, metadata)
-    resources: dict[Name, Served] = {}
-    for declared in declarations.resources:
-        served = _served(declared, links, tenants, tenant)
-        if served.name in resources:
-            first = resources[served.name].place
-            raise DeclarationError(f"{declared.place}: {served.name[1]!r} is already a resource, declared at {first}")
-        resources[served.name] = served
-    functions = (_function(each, schemas[0]) for each in declarations.functions)
-    return Schema(
-        resources=resources,
-        functions={function.name: function for function in functions},
-        schemas=tuple(schemas),
-        metadata=_merged(metadata),
-        user=sa.inspect(user).local_table if user is not None else None,
-        tenant=tenant,
-    )
+    return _Collection(declarations, user, tenancy, tuple(schemas), tuple(reflected)).schema()
 
 
-def _metadata(declarations: Declarations, user: type[Any] | None) -> list[sa.MetaData]:
-    models = [declared.model for declared in declarations.resources]
-    found = [_table(model).metadata for model in [*models, *([user] if user is not None else [])]]
-    return list(dict.fromkeys(found))
+def name_of(table: sa.Table) -> Name:
+    """A table's schema and name on the wire."""
+    return (table.schema or "public", table.name)
+
+
+@dataclass(slots=True)
+class _Collection:
+    """One collection under way, and what was found wrong so far."""
+
+    declarations: Declarations
+    user: type[Any] | None
+    tenancy: Tenancy[Any] | None
+    schemas: tuple[str, ...]
+    reflected: tuple[Reflected, ...]
+    findings: list[Finding] = field(default_factory=list)
+
+    def schema(self) -> Schema:
+        """Everything together."""
+        declared = [each for each in self.declarations.resources if self.is_mapped(each)]
+        models = [each.model for each in declared] + ([self.user] if self.user is not None else [])
+        mappers = _mappers(models)
+        metadata = list(dict.fromkeys(table_of(model).metadata for model in models))
+        self.check_keys(metadata, declared)
+        for each in metadata:
+            name_constraints(each)
+        tenants = self.tenants(mappers)
+        resources = self.resources([*declared, *self.found()], metadata, mappers, tenants)
+        functions = self.functions()
+        return Schema(
+            resources=resources,
+            functions=functions,
+            schemas=self.schemas,
+            metadata=_merged(metadata),
+            user=table_of(self.user) if self.user is not None else None,
+            tenants=tenants,
+            sql_functions=self.sql_functions(functions),
+            findings=tuple(self.findings),
+        )
+
+    def report(
+        self,
+        place: Place,
+        model: Any,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        *,
+        attribute: str | None = None,
+    ) -> None:
+        """Note a finding, where the attribute of the class is written if it is about one."""
+        where = place if attribute is None else place_of(model, attribute) or place
+        self.findings.append(Finding(code, message, hint or "", where))
+
+    # What was declared ---------------------------------------------------------------------------------------
+
+    def is_mapped(self, declared: Resource[Any]) -> bool:
+        """Whether a resource is a mapped class or a table of its own."""
+        model = declared.model
+        if isinstance(model, sa.Table):
+            return True
+        mapper = sa.inspect(model, raiseerr=False)
+        if isinstance(mapper, Mapper) and isinstance(mapper.local_table, sa.Table):
+            return self.is_whole(mapper, declared)
+        hint = "Give app.resource(...) a class that is mapped to a table."
+        name = getattr(model, "__name__", repr(model))
+        self.report(declared.place, model, "BS131", f"{name} is not mapped to a table", hint)
+        return False
+
+    def is_whole(self, mapper: Mapper[Any], declared: Resource[Any]) -> bool:
+        """Whether a mapped class has its table for itself."""
+        if mapper.inherits is None or mapper.concrete:
+            return True
+        name, base = mapper.class_.__name__, mapper.base_mapper.class_.__name__
+        if mapper.local_table is mapper.inherits.local_table:
+            message = f"{name} shares its table with {base}, so it cannot be served apart from it"
+            hint = f"Serve {base}, which holds the rows of both."
+        else:
+            message = f"the rows of {name} are spread over its own table and that of {base}"
+            hint = f"Give {name} a table of its own, with a foreign key and a relationship to {base}."
+        self.report(declared.place, declared.model, "BS124", message, hint)
+        return False
+
+    def found(self) -> list[Resource[Any]]:
+        """The tables that the database has and no model declares, as resources."""
+        return [
+            Resource(table, each.reflection.asked, each.reflection.place)  # type: ignore[arg-type]
+            for each in self.reflected
+            for table in each.tables
+        ]
+
+    def check_keys(self, metadata: Sequence[sa.MetaData], declared: Sequence[Resource[Any]]) -> None:
+        """Foreign keys that lead nowhere: nothing more can be said of the models then."""
+        places = {table_of(each.model): each for each in declared}
+        broken = []
+        for table in (table for each in metadata for table in each.tables.values()):
+            for key in table.foreign_keys:
+                try:
+                    assert key.column is not None
+                except (NoReferenceError, SQLAlchemyError) as error:
+                    resource = places.get(table)
+                    place = resource.place if resource else Place("?", 0)
+                    broken.append(Finding("BS145", f"{key.parent}: {error}", "Correct the foreign key.", place))
+        if broken:
+            raise DeclarationError(findings=broken)
+
+    # Tenants -------------------------------------------------------------------------------------------------
+
+    def tenants(self, mappers: Sequence[Mapper[Any]]) -> Tenants | None:
+        """Whose rows are whose."""
+        if self.tenancy is None:
+            return None
+        place = next((each.place for each in self.declarations.resources), Place("?", 0))
+        current = self.tenancy.current
+        if not isinstance(current, CallerAttribute):
+            hint = "Write Tenancy(Owned.org_id, current=me.org_id)."
+            self.report(place, None, "BS163", "Tenancy(current=...) is not an attribute of the caller", hint)
+            return None
+        columns = dict(self.tenant_columns(mappers, self.tenancy))
+        if not columns:
+            hint = "Name the column of a mixin that models inherit, or of a model: Tenancy(Owned.org_id, ...)."
+            self.report(place, None, "BS162", "no model has the column that Tenancy(...) names", hint)
+        return Tenants(columns, current)
+
+    def tenant_columns(
+        self, mappers: Sequence[Mapper[Any]], tenancy: Tenancy[Any]
+    ) -> Iterable[tuple[sa.Table, sa.Column[Any]]]:
+        """Each table with the column that says whose a row is."""
+        for mapper in mappers:
+            attribute = tenancy.covers(mapper.class_)
+            column = None if attribute is None else mapper.columns.get(attribute)
+            if isinstance(column, sa.Column) and column.table is mapper.local_table:
+                yield mapper.local_table, column
+
+    # Resources -----------------------------------------------------------------------------------------------
+
+    def resources(
+        self,
+        declared: Sequence[Resource[Any]],
+        metadata: Sequence[sa.MetaData],
+        mappers: Sequence[Mapper[Any]],
+        tenants: Tenants | None,
+    ) -> Mapping[Name, Served]:
+        """Every resource by its name; of two with one name the first."""
+        first: dict[Name, Resource[Any]] = {}
+        for each in declared:
+            name = name_of(table_of(each.model))
+            if name not in first:
+                first[name] = each
+            elif not isinstance(each.model, sa.Table):
+                message = f"{name[1]!r} is already a resource, declared at {first[name].place}"
+                self.report(each.place, each.model, "BS123", message, "Serve a model once.")
+        links = _relations(list(first.values()), metadata, mappers)
+        return {name: self.served(each, links.get(name, ()), tenants) for name, each in first.items()}
+
+    def served(self, declared: Resource[Any], relations: tuple[Relation, ...], tenants: Tenants | None) -> Served:
+        """One resource."""
+        model, table = declared.model, table_of(declared.model)
+        mapper = None if isinstance(model, sa.Table) else sa.inspect(model)
+        columns, search = describe(declared, table, mapper, tenants, partial(self.report, declared.place, model))
+        return Served(
+            name=name_of(table),
+            table=table,
+            model=None if mapper is None else model,
+            columns=columns,
+            relations=relations,
+            key=tuple(column.name for column in table.primary_key),
+            uniques=uniques_of(table),
+            rules=self.rules(declared, table, tenants),
+            hooks={kind: tuple(hooks) for kind, hooks in declared.hooks.items()},
+            search=search,
+            view=bool(table.info.get("view")),
+            place=declared.place,
+            comment=table.comment,
+        )
+
+    # Rules ---------------------------------------------------------------------------------------------------
+
+    def rules(self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None) -> Rules:
+        """The rules of a resource. One that is refused is as if it were not there: nobody."""
+        asked = declared.asked
+        old = check = asked.update
+        if isinstance(asked.update, Using):
+            old, check = asked.update.old, asked.update.check
+
+        def rule(operation: str, expression: Any) -> Rule | None:
+            return self.rule(declared, table, tenants, operation, expression)
+
+        return Rules(
+            select=rule("select", asked.select),
+            insert=rule("insert", asked.insert),
+            update=rule("update", old),
+            update_check=rule("update", check),
+            delete=rule("delete", asked.delete),
+        )
+
+    def rule(
+        self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None, operation: str, expression: Any
+    ) -> Rule | None:
+        """One rule, woven."""
+        if expression is None:
+            return None
+        name = f"{operation} of {table.name}"
+        element = self.element(declared, name, expression)
+        if element is None:
+            return None
+        try:
+            woven = weave(element, table, tenants)
+        except DeclarationError as error:
+            self.report(declared.place, declared.model, "BS101", f"{name}: {error.message}", error.hint)
+            return None
+        refusals = refuse(woven, table)
+        for refusal in refusals:
+            self.report(declared.place, declared.model, refusal.code, f"{name}: {refusal.message}", refusal.hint)
+        return None if refusals else Rule(name, narrow(woven, table, tenants), declared.place)
+
+    def element(self, declared: Resource[Any], name: str, expression: Any) -> ColumnElement[Any] | None:
+        """A rule as an SQL expression; None for what is none."""
+        if isinstance(expression, Using):
+            message, hint = f"{name}: Using(...) is for update= alone", "Give insert= and delete= one expression each."
+            self.report(declared.place, declared.model, "BS110", message, hint)
+            return None
+        if isinstance(expression, bool) or not hasattr(expression, "__clause_element__") | isinstance(
+            expression, sa.ClauseElement
+        ):
+            hint = "Write `anyone`, `signed_in`, or a comparison of columns. To let nobody, leave the rule out."
+            message = f"{name}: {expression!r} is a value of Python, not an SQL expression"
+            self.report(declared.place, declared.model, "BS103", message, hint)
+            return None
+        return sa.sql.coercions.expect(sa.sql.roles.WhereHavingRole, expression)  # type: ignore[no-any-return]
+
+    # Functions -----------------------------------------------------------------------------------------------
+
+    def functions(self) -> Mapping[Name, Function]:
+        """Every function of Python by its name; of two with one name the first."""
+        found: dict[Name, Function] = {}
+        for declared in self.declarations.functions:
+            function = _function(declared, self.schemas[0])
+            if function.name in found:
+                message = f"`{function.name[1]}` is already a function, declared at {found[function.name].place}"
+                self.findings.append(Finding("BS184", message, "Give it another name.", function.place))
+            else:
+                found[function.name] = function
+        return found
+
+    def sql_functions(self, functions: Mapping[Name, Function]) -> Mapping[Name, tuple[SQLFunction, ...]]:
+        """The database's own functions by name, but for those that a function of Python stands before."""
+        found: dict[Name, list[SQLFunction]] = {}
+        for each in self.reflected:
+            for function in each.functions:
+                if function.name not in functions:
+                    found.setdefault(function.name, []).append(function)
+        return {name: tuple(overloads) for name, overloads in found.items()}
+
+
+# Models ------------------------------------------------------------------------------------------------------
+
+
+def table_of(model: Any) -> sa.Table:
+    """The table of a mapped class, or a table itself."""
+    table = model if isinstance(model, sa.Table) else sa.inspect(model).local_table
+    assert isinstance(table, sa.Table)
+    return table
+
+
+def _mappers(models: Sequence[Any]) -> list[Mapper[Any]]:
+    """All mappers of the registries that the models belong to, related to one another."""
+    declared = [sa.inspect(model) for model in models if not isinstance(model, sa.Table)]
+    registries = dict.fromkeys(mapper.registry for mapper in declared)
+    try:
+        for registry in registries:
+            registry.configure()
+    except SQLAlchemyError as error:
+        place = next((found for model in models if (found := place_of(model))), Place("?", 0))
+        finding = Finding("BS135", str(error), "Correct the models; SQLAlchemy cannot relate them.", place)
+        raise DeclarationError(findings=[finding]) from error
+    return [mapper for registry in registries for mapper in registry.mappers]
 
 
 def _merged(metadata: Sequence[sa.MetaData]) -> sa.MetaData:
@@ -81,227 +340,29 @@ def _merged(metadata: Sequence[sa.MetaData]) -> sa.MetaData:
         return metadata[0]
     merged = sa.MetaData()
     for each in metadata:
-        for table in each.sorted_tables:
+        for table in each.tables.values():
             table.to_metadata(merged)
     return merged
 
 
-def _table(model: Any) -> sa.Table:
-    if isinstance(model, sa.Table):
-        return model
-    mapper = sa.inspect(model, raiseerr=False)
-    if not isinstance(mapper, Mapper):
-        raise DeclarationError(f"{model!r} is neither a mapped class nor a table.")
-    if not isinstance(mapper.local_table, sa.Table):
-        raise DeclarationError(f"{model.__name__} is not mapped to a table.")
-    return mapper.local_table
-
-
-def name_of(table: sa.Table) -> Name:
-    """A table's schema and name on the wire."""
-    return (str(table.schema or "public"), str(table.name))
-
-
-# Tenants -----------------------------------------------------------------------------------------------------
-
-
-def _tenant(tenancy: Tenancy[Any] | None) -> CallerAttribute | None:
-    if tenancy is None:
-        return None
-    if not isinstance(tenancy.current, CallerAttribute):
-        raise DeclarationError("Tenancy(current=...) must be an attribute of the caller, such as me.org_id.")
-    return tenancy.current
-
-
-def _tenant_columns(
-    metadata: Sequence[sa.MetaData], declarations: Declarations, tenancy: Tenancy[Any] | None
-) -> dict[sa.Table, sa.Column[Any]]:
-    if tenancy is None:
-        return {}
-    mappers = _mappers(declarations, metadata)
-    found: dict[sa.Table, sa.Column[Any]] = {}
-    for mapper in mappers:
-        attribute = tenancy.covers(mapper.class_)
-        if attribute is not None and isinstance(mapper.local_table, sa.Table):
-            found[mapper.local_table] = mapper.local_table.c[mapper.columns[attribute].name]
-    if not found:
-        raise DeclarationError("No model has the column that Tenancy(...) names.")
-    return found
-
-
-def _mappers(declarations: Declarations, metadata: Sequence[sa.MetaData]) -> list[Mapper[Any]]:
-    declared = [sa.inspect(each.model) for each in declarations.resources if not isinstance(each.model, sa.Table)]
-    registries = {mapper.registry for mapper in declared}
-    return [mapper for registry in registries for mapper in registry.mappers]
-
-
-# Relations ---------------------------------------------------------------------------------------------------
-
-
-def _relations(declarations: Declarations, metadata: Sequence[sa.MetaData]) -> Mapping[Name, tuple[Relation, ...]]:
-    served = {_table(each.model): name_of(_table(each.model)) for each in declarations.resources}
-    mappers = _mappers(declarations, metadata)
+def _relations(
+    declared: Sequence[Resource[Any]], metadata: Sequence[sa.MetaData], mappers: Sequence[Mapper[Any]]
+) -> Mapping[Name, tuple[Relation, ...]]:
+    served = {table_of(each.model): name_of(table_of(each.model)) for each in declared}
     mapped = {mapper.local_table for mapper in mappers}
-    secondary = {link.secondary for mapper in mappers for link in mapper.relationships if link.secondary is not None}
-    tables = [table for each in metadata for table in each.sorted_tables]
-    junctions = [table for table in tables if table in served or table in secondary or table not in mapped]
-    by_name = {
-        name_of(mapper.local_table): mapper
-        for mapper in mappers
-        if isinstance(mapper.local_table, sa.Table) and mapper.local_table in served
-    }
+    linked = {link.secondary for mapper in mappers for link in mapper.relationships if link.secondary is not None}
+    tables = [table for each in metadata for table in each.tables.values()]
+    junctions = [table for table in tables if table in served or table in linked or table not in mapped]
+    junctions += [table for table in served if table not in tables]
+    by_name = {served[table_of(each.model)]: sa.inspect(each.model) for each in declared if _is_class(each.model)}
     found: dict[Name, list[Relation]] = {}
-    for relation in name_by_attribute(relate(served, junctions), by_name):
+    for relation in name_by_attribute(relate(served, junctions, linked), by_name):
         found.setdefault(relation.origin, []).append(relation)
     return {name: tuple(relations) for name, relations in found.items()}
 
 
-# Resources ---------------------------------------------------------------------------------------------------
-
-
-def _served(
-    declared: Resource[Any],
-    links: Mapping[Name, tuple[Relation, ...]],
-    tenants: Mapping[sa.Table, sa.Column[Any]],
-    tenant: CallerAttribute | None,
-) -> Served:
-    table = _table(declared.model)
-    name = name_of(table)
-    mapper = None if isinstance(declared.model, sa.Table) else sa.inspect(declared.model)
-    key = tuple(column.name for column in table.primary_key)
-    return Served(
-        name=name,
-        table=table,
-        model=None if mapper is None else declared.model,
-        columns=_columns(table, mapper, declared, tenants.get(table), tenant),
-        relations=links.get(name, ()),
-        key=key,
-        uniques=uniques_of(table),
-        rules=_rules(declared, name, table, tenants, tenant),
-        hooks={kind: tuple(hooks) for kind, hooks in declared.hooks.items()},
-        search=tuple(_column_name(each, table, mapper, declared.place) for each in declared.asked.search),
-        view=bool(table.info.get("view")),
-        place=declared.place,
-        comment=table.comment,
-    )
-
-
-def _columns(
-    table: sa.Table,
-    mapper: Mapper[Any] | None,
-    declared: Resource[Any],
-    tenant_column: sa.Column[Any] | None,
-    tenant: CallerAttribute | None,
-) -> Mapping[str, Column]:
-    hidden = {_column_name(each, table, mapper, declared.place) for each in declared.asked.hidden}
-    readonly = {_column_name(each, table, mapper, declared.place) for each in declared.asked.readonly}
-    columns: dict[str, Column] = {}
-    for column in table.columns:
-        default = _filling(column, column.default)
-        if column is tenant_column and default is None and tenant is not None:
-            default = Expressed(tenant)
-        columns[column.name] = Column(
-            name=column.name,
-            attribute=mapper.get_property_by_column(column).key if mapper else column.name,
-            kind=kind_of(column.type),
-            expression=column,
-            nullable=bool(column.nullable),
-            primary=column.primary_key,
-            hidden=column.name in hidden,
-            readonly=column.name in readonly,
-            generated=column.computed is not None or _always(column),
-            default=default,
-            onupdate=_filling(column, column.onupdate),
-            server_default=column.server_default is not None or column is table.autoincrement_column,
-            comment=column.comment or column.doc,
-        )
-    for attribute, expression, starred in _computed(mapper):
-        columns[attribute] = Column(
-            name=attribute,
-            attribute=attribute,
-            kind=kind_of(expression.type),
-            expression=plain(expression),
-            stored=False,
-            starred=starred,
-            generated=True,
-            hidden=attribute in hidden,
-        )
-    return columns
-
-
-def _always(column: sa.Column[Any]) -> bool:
-    return column.identity is not None and bool(column.identity.always)
-
-
-def _computed(mapper: Mapper[Any] | None) -> Iterable[tuple[str, ColumnElement[Any], bool]]:
-    if mapper is None:
-        return
-    for attribute in mapper.column_attrs:
-        expression = attribute.columns[0]
-        if not isinstance(expression, sa.Column):
-            yield attribute.key, expression, True
-    for name, descriptor in mapper.all_orm_descriptors.items():
-        if descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY:
-            element = sa.sql.coercions.expect(sa.sql.roles.ColumnsClauseRole, getattr(mapper.class_, name))
-            if isinstance(element, ColumnElement) and not isinstance(element.type, sa.types.NullType):
-                yield name, element, False
-
-
-def _filling(column: sa.Column[Any], default: Any) -> Filling | None:
-    if default is None:
-        return None
-    if default.is_scalar:
-        return Fixed(kind_of(column.type).dump(default.arg))
-    if default.is_callable:
-        call = default.arg
-        return Made(lambda: call(None))
-    if default.is_clause_element:
-        return Expressed(plain(default.arg))
-    raise DeclarationError(f"{column}: a {type(default).__name__} default is not supported.")
-
-
-def _column_name(expression: Any, table: sa.Table, mapper: Mapper[Any] | None, place: Place) -> str:
-    key = getattr(expression, "key", None)
-    if mapper is not None and isinstance(key, str) and key in mapper.all_orm_descriptors:
-        column = mapper.columns.get(key)
-        return column.name if isinstance(column, sa.Column) else key
-    if isinstance(key, str) and key in table.columns:
-        return key
-    for owner in mapper.class_.__mro__ if mapper else ():
-        for name, value in vars(owner).items():
-            if value is expression:
-                return mapper.columns[name].name if mapper else name
-    raise DeclarationError(f"{place}: {expression} is not a column of {table.name}.")
-
-
-# Rules -------------------------------------------------------------------------------------------------------
-
-
-def _rules(
-    declared: Resource[Any],
-    name: Name,
-    table: sa.Table,
-    tenants: Mapping[sa.Table, sa.Column[Any]],
-    tenant: CallerAttribute | None,
-) -> Rules:
-    asked = declared.asked
-
-    def rule(operation: str, expression: Any) -> Rule | None:
-        if expression is None:
-            return None
-        element = sa.sql.coercions.expect(sa.sql.roles.WhereHavingRole, expression)
-        return Rule(f"{operation} of {name[1]}", weave(element, table, tenants, tenant), declared.place)
-
-    old, check = asked.update, asked.update
-    if isinstance(asked.update, Using):
-        old, check = asked.update.old, asked.update.check
-    return Rules(
-        select=rule("select", asked.select),
-        insert=rule("insert", asked.insert),
-        update=rule("update", old),
-        update_check=rule("update", check),
-        delete=rule("delete", asked.delete),
-    )
+def _is_class(model: Any) -> bool:
+    return not isinstance(model, sa.Table)
 
 
 # Functions ---------------------------------------------------------------------------------------------------
@@ -309,11 +370,8 @@ def _rules(
 
 def _function(declared: FunctionDeclaration, schema: str) -> Function:
     call = declared.call
-    try:
-        hints = get_type_hints(call, include_extras=True)
-    except NameError as error:
-        raise DeclarationError(f"{declared.place}: {call.__name__}: {error}") from error
     parameters = list(inspect.signature(call).parameters.values())[_SESSION_PARAMETERS:]
+    hints = hints_of(call)
     arguments = tuple(
         Argument(
             parameter.name,
@@ -331,3 +389,11 @@ def _function(declared: FunctionDeclaration, schema: str) -> Function:
         place=declared.place,
         description=inspect.getdoc(call) or "",
     )
+
+
+def hints_of(call: Callable[..., Any]) -> Mapping[str, Any]:
+    """A function's annotations; none where a name in them is unknown."""
+    try:
+        return get_type_hints(call, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}

@@ -46,6 +46,7 @@ class Column:
         attribute: of the mapped class; the same as ``name`` where there is no class.
         kind: its type on the wire.
         expression: over the resource's table: the column itself, or what it is computed from.
+        narrowed: the same for callers whom rules bind: its sub-selects see their tenant's rows only. None: the same.
         stored: whether the table holds it (else it is computed when it is read).
         starred: whether ``*`` means it, too (a hybrid expression is selected by its name alone).
         generated: made by the database, never written.
@@ -61,6 +62,7 @@ class Column:
     attribute: str
     kind: Kind
     expression: ColumnElement[Any]
+    narrowed: ColumnElement[Any] | None = None
     stored: bool = True
     starred: bool = True
     generated: bool = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.sql.elements import BooleanClauseList
 
 from backstay.schema.relation import Cardinality, Junction, Name, Relation
 
@@ -38,12 +39,16 @@ def foreign_keys(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
     return sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
 
 
-def relate(served: Mapping[sa.Table, Name], junctions: Iterable[sa.Table]) -> Iterator[Relation]:
+def relate(
+    served: Mapping[sa.Table, Name], junctions: Iterable[sa.Table], linked: Collection[Any] = ()
+) -> Iterator[Relation]:
     """Every relation between the served tables, from either side.
 
     Arguments:
         served: the tables that are resources, by name.
-        junctions: the tables a many-to-many relation may lead through, served or not.
+        junctions: the tables a many-to-many relation may lead through, served or not: by two foreign keys that are
+            part of their primary key.
+        linked: the tables that a ``relationship(secondary=...)`` leads through, whatever their primary key.
     """
     for table, name in served.items():
         for key in foreign_keys(table):
@@ -51,7 +56,7 @@ def relate(served: Mapping[sa.Table, Name], junctions: Iterable[sa.Table]) -> It
             if target is not None:
                 yield from _both_ways(table, name, target, key)
     for table in junctions:
-        yield from _through(table, served)
+        yield from _through(table, served, table in linked)
 
 
 def _both_ways(table: sa.Table, name: Name, target: Name, key: sa.ForeignKeyConstraint) -> Iterator[Relation]:
@@ -64,12 +69,13 @@ def _both_ways(table: sa.Table, name: Name, target: Name, key: sa.ForeignKeyCons
     yield Relation(target, name, backward, constraint, tuple((theirs, ours) for ours, theirs in pairs))
 
 
-def _through(table: sa.Table, served: Mapping[sa.Table, Name]) -> Iterator[Relation]:
+def _through(table: sa.Table, served: Mapping[sa.Table, Name], linked: bool) -> Iterator[Relation]:
     key_columns = {column.name for column in table.primary_key}
     ends = [
         key
         for key in foreign_keys(table)
-        if key.referred_table in served and all(element.parent.name in key_columns for element in key.elements)
+        if key.referred_table in served
+        and (linked or all(element.parent.name in key_columns for element in key.elements))
     ]
     for near, far in permutations(ends, 2):
         junction = Junction(
@@ -88,26 +94,41 @@ def _through(table: sa.Table, served: Mapping[sa.Table, Name]) -> Iterator[Relat
         )
 
 
+# The names of relationship() ---------------------------------------------------------------------------------
+
+
 def name_by_attribute(relations: Iterable[Relation], mappers: Mapping[Name, Mapper[Any]]) -> list[Relation]:
     """Tell each relation the ``relationship()`` that maps it, so that it can be embedded by that name too."""
     named: list[Relation] = []
     for relation in relations:
         mapper = mappers.get(relation.origin)
-        found = next((p for p in mapper.relationships if _maps(p, relation)), None) if mapper else None
+        found = next((p for p in mapper.relationships if maps(p, relation)), None) if mapper else None
         named.append(replace(relation, attribute=found.key) if found else relation)
     return named
 
 
-def _maps(attribute: RelationshipProperty[Any], relation: Relation) -> bool:
+def maps(attribute: RelationshipProperty[Any], relation: Relation) -> bool:
+    """Whether a ``relationship()`` leads to the same rows as a relation."""
     target = attribute.mapper.local_table
     if not isinstance(target, sa.Table) or (target.schema or "public", target.name) != relation.target:
         return False
-    if relation.junction is not None:
-        if attribute.secondary is not relation.junction.table:
-            return False
-        near = {(local.name, remote.name) for local, remote in attribute.synchronize_pairs}
-        return near == set(relation.junction.near)
-    if attribute.secondary is not None:
+    if relation.junction is None:
+        pairs = {(local.name, remote.name) for local, remote in attribute.local_remote_pairs or ()}
+        return attribute.secondary is None and pairs == set(relation.pairs) and _says_no_more(attribute)
+    if attribute.secondary is not relation.junction.table or attribute.secondary_synchronize_pairs is None:
         return False
-    pairs = {(local.name, remote.name) for local, remote in attribute.local_remote_pairs or ()}
-    return pairs == set(relation.pairs) and attribute.uselist != relation.cardinality.to_one
+    near = {(local.name, remote.name) for local, remote in attribute.synchronize_pairs}
+    far = {(remote.name, local.name) for local, remote in attribute.secondary_synchronize_pairs}
+    return near == set(relation.junction.near) and far == set(relation.junction.far) and _says_no_more(attribute)
+
+
+def _says_no_more(attribute: RelationshipProperty[Any]) -> bool:
+    """Whether a relationship's conditions are its foreign keys' alone, and no filter beside."""
+    for condition, pairs in (
+        (attribute.primaryjoin, attribute.synchronize_pairs),
+        (attribute.secondaryjoin, attribute.secondary_synchronize_pairs or ()),
+    ):
+        terms = condition.clauses if isinstance(condition, BooleanClauseList) else [condition]
+        if condition is not None and len(list(terms)) != len(pairs):
+            return False
+    return True

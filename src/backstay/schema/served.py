@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from backstay.schema.caller import CallerAttribute
 from backstay.schema.column import Column
-from backstay.schema.declaration import Hook, Kind
+from backstay.schema.declaration import Hook, Kind, Reflection
+from backstay.schema.expression.weave import Tenants
 from backstay.schema.relation import Name, Relation
 from backstay.schema.rule import Place, Rules
+
+if TYPE_CHECKING:
+    from backstay.schema.check.finding import Finding
+    from backstay.schema.kind import Kind as ValueKind
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,6 +95,82 @@ class Function:
     description: str
 
 
+class Shape(Enum):
+    """What a function of the database answers with."""
+
+    VOID = "nothing"
+    SCALAR = "a value"
+    SET = "values"
+    ROW = "a row"
+    ROWS = "rows"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SQLArgument:
+    """One parameter of a function of the database.
+
+    Arguments:
+        name: empty for one that has no name.
+        type: the type as PostgreSQL writes it in a cast: ``public.mood[]``.
+        kind: what values become on the way.
+        required: whether a call must give it.
+        variadic: whether it takes any number of values.
+    """
+
+    name: str
+    type: str
+    kind: ValueKind
+    required: bool = True
+    variadic: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SQLFunction:
+    """A function of the database's own, callable from outside, as ``/rpc/name``.
+
+    Several may have one name: they are told apart by the names of their parameters.
+
+    Arguments:
+        arguments: in order; those without a default first.
+        shape: what it answers with.
+        returns: the type of its value as PostgreSQL prints it: ``integer``, ``record``.
+        kind: that of its values (SCALAR, SET).
+        columns: the name and kind of each column of its rows (ROW, ROWS), as far as they are known.
+        resource: the table or view whose rows it answers with, if it is one's.
+        volatile: whether it may write.
+        description: its comment.
+    """
+
+    name: Name
+    arguments: tuple[SQLArgument, ...]
+    shape: Shape
+    returns: str
+    kind: ValueKind
+    columns: tuple[tuple[str, ValueKind], ...] = ()
+    resource: Name | None = None
+    volatile: bool = True
+    description: str = ""
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The names of the parameters that a call must give."""
+        return frozenset(argument.name for argument in self.arguments if argument.required)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all parameters."""
+        return frozenset(argument.name for argument in self.arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reflected:
+    """What one ``app.reflect(...)`` found: tables and views that no model declares, and functions."""
+
+    reflection: Reflection
+    tables: Sequence[sa.Table]
+    functions: Sequence[SQLFunction] = ()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Schema:
     """Everything that is served, and to whom.
@@ -98,7 +180,9 @@ class Schema:
         schemas: the names of the schemas on the wire, the default one first.
         metadata: all tables of the models, served or not (what migrations keep).
         user: the users' table and its key column, if callers are users.
-        tenant: what says which tenant the caller belongs to.
+        tenants: whose rows are whose, and which tenant is the caller's.
+        sql_functions: the database's own functions, the overloads of each name.
+        findings: what was found wrong while all this was collected.
     """
 
     resources: Mapping[Name, Served]
@@ -106,7 +190,14 @@ class Schema:
     schemas: tuple[str, ...]
     metadata: sa.MetaData
     user: sa.Table | None = None
-    tenant: CallerAttribute | None = None
+    tenants: Tenants | None = None
+    sql_functions: Mapping[Name, tuple[SQLFunction, ...]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def tenant(self) -> CallerAttribute | None:
+        """What says which tenant the caller belongs to."""
+        return self.tenants.current if self.tenants is not None else None
 
     @property
     def user_id(self) -> sa.Column[Any]:

@@ -1,0 +1,75 @@
+"""What is wrong with resources and their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from backstay.schema.check.finding import Finding
+from backstay.schema.check.origin import place_of
+from backstay.schema.column import Column
+from backstay.schema.rule import Place
+from backstay.schema.served import Schema, Served
+
+_TEXTS: Final = ("text", "character varying", "character", "citext", "tsvector")
+
+RESERVED: Final = frozenset({"select", "columns", "on_conflict", "order", "limit", "offset", "and", "or", "not"})
+"""The words that a query string has for itself: a column of such a name cannot be filtered by."""
+
+
+def check_resources(schema: Schema) -> Iterator[Finding]:
+    """Findings about every resource."""
+    for served in schema.resources.values():
+        yield from _key(served)
+        yield from _search(served)
+        for column in served.columns.values():
+            yield from _values(served, column)
+            yield from _name(served, column)
+
+
+def place_of_column(served: Served, column: Column) -> Place:
+    """Where a column is written."""
+    return place_of(served.model, column.attribute) or served.place
+
+
+def _key(served: Served) -> Iterator[Finding]:
+    name = served.name[1]
+    if not served.key and not served.view:
+        hint = "Give the table a primary key, to have its rows written."
+        yield Finding("BS122", f"{name} has no primary key: it can be read, not written", hint, served.place)
+    for key in served.key:
+        if served.columns[key].hidden:
+            hint = "Let callers see it, or give them another key by which to name the row."
+            place = place_of_column(served, served.columns[key])
+            yield Finding("BS126", f"the primary key {name}.{key} is hidden", hint, place)
+
+
+def _search(served: Served) -> Iterator[Finding]:
+    for each in served.search:
+        column = served.columns.get(each)
+        if column is not None and column.kind.name not in _TEXTS:
+            message = f"search= names {served.name[1]}.{each}, which holds {column.kind.name}"
+            yield Finding("BS128", message, "Search in texts.", served.place)
+
+
+def _values(served: Served, column: Column) -> Iterator[Finding]:
+    """A column that must have a value and can get none."""
+    if not column.required or not (column.hidden or column.readonly) or served.rules.insert is None:
+        return
+    word = "hidden" if column.hidden else "read-only"
+    message = f"{served.name[1]}.{column.name} is {word}, must have a value, and has no default"
+    hint = "Give it a default, let callers give it, or fill it in a before_insert hook."
+    if not any(served.hooks.values()):
+        yield Finding("BS127", message, hint, place_of_column(served, column))
+
+
+def _name(served: Served, column: Column) -> Iterator[Finding]:
+    if column.hidden:
+        return
+    place = place_of_column(served, column)
+    shown = f"{served.name[1]}.{column.name}"
+    if column.name in RESERVED:
+        message = f"{shown} has a name that query strings use themselves: nobody can filter by it"
+        yield Finding("BS130", message, 'Name it otherwise: mapped_column("position") ...', place)
+    elif "\0" in column.name or column.name != column.name.strip() or not column.name:
+        yield Finding("BS130", f"{shown!r} has blanks around it", "Name it without.", place)
