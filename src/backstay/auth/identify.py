@@ -31,7 +31,8 @@ def identify(
     Arguments:
         headers: names in lower case; repeated ones joined with ``, ``.
         keys: what to trust.
-        verified: the tokens verified before, which are looked up and added to.
+        verified: the tokens and keys found good before, which are looked up and added to. A guess cannot be timed
+            by it: what is looked up is a keyed hash of the whole text.
         now: the time, in seconds since 1970 (default: the clock's).
 
     Raises:
@@ -87,6 +88,8 @@ def _who(token: str, keys: Keys, verified: VerifiedTokens | None, now: float, *,
         return known
     opaque = _find_opaque(token, keys)
     if opaque is not None:
+        if verified is not None:
+            verified.keep(token, opaque, None)
         return opaque
     if token.startswith((PUBLISHABLE_PREFIX, SECRET_PREFIX)) or (is_apikey and token.count(".") != 2):
         raise InvalidKey

@@ -1,4 +1,4 @@
-"""Tokens that were verified before, so that a warm request costs no cryptography."""
+"""Tokens and keys that were found good before, so that a warm request costs no cryptography."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backstay.schema.caller import Caller
 
 
 class VerifiedTokens:
-    """The callers of the tokens verified last, by the token itself; only good tokens get in.
+    """The callers of the tokens and keys found good last, by their text; nothing else gets in.
 
     At most ``capacity`` are kept, the one unused longest goes first, and one whose time is over is forgotten.
     """

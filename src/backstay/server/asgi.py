@@ -33,19 +33,19 @@ def frame(response: Response, method: str, *, extra: Headers = (), closing: bool
     Raises:
         ValueError: a header's value would break out of its line.
     """
-    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
-    values = b"".join([value for _, value in headers])
-    if b"\n" in values or b"\r" in values or b"\0" in values:
+    named = dict(response.headers)
+    text = "".join([value for _, value in response.headers])
+    if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError("a header of the answer holds a line break")
-    named = {name for name, _ in headers}
+    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
     body = response.body
     if method == "HEAD" or response.status in _WITHOUT_BODY:
         headers = [header for header in headers if header[0] != b"content-length"]
         body = b""
-    elif b"content-length" not in named:
+    elif "content-length" not in named:
         headers.append((b"content-length", b"%d" % len(body)))
     headers.append(_NOSNIFF)
-    if b"cache-control" not in named:
+    if "cache-control" not in named:
         headers.append(_NO_STORE)
     headers.extend(extra)
     if closing:
