@@ -1,0 +1,1 @@
+"""``backstay dev``: the keys, the tables, the greeting, the watch."""
