@@ -108,12 +108,13 @@ class _Current:
     def __getattr__(self, name: str) -> CallerAttribute:
         if name.startswith("_"):
             raise AttributeError(name)
-        attribute = sa.inspect(self._user).column_attrs.get(name)
-        columns = attribute.columns if attribute is not None else []
-        if len(columns) != 1 or not isinstance(columns[0], sa.Column):
-            known = ", ".join(sorted(sa.inspect(self._user).column_attrs.keys()))
+        # Not `column_attrs`, which resolves every relationship: models that come later are not there yet.
+        columns = sa.inspect(self._user).columns
+        column = columns.get(name)
+        if not isinstance(column, sa.Column):
+            known = ", ".join(sorted(key for key, each in columns.items() if isinstance(each, sa.Column)))
             raise AttributeError(f"{self._user.__name__} has no column {name!r}; `me` has: {known}")
-        return CallerAttribute(self._user, name, columns[0])
+        return CallerAttribute(self._user, name, column)
 
     def __repr__(self) -> str:
         return f"current({self._user.__name__})"
