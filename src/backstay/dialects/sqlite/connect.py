@@ -68,11 +68,10 @@ class SQLite:
             StorageReadOnly: the file cannot be written.
         """
         connection = await asyncio.to_thread(create, self._location, self._settings)
-        writer = Writer(self._turn, self._timeout, self._metadata)
-        writer.start(connection)
-        reader = Reader(self._open_reader, self._timeout)
-        reader.start()
-        self._writer, self._reader = writer, reader
+        self._writer = Writer(self._turn, self._timeout, self._metadata)
+        self._writer.start(connection)
+        self._reader = Reader(self._open_reader, self._timeout)
+        self._reader.start()
         self._sessions = Sessions(self._open_session, turn=self._turn, settings=self._settings)
 
     async def close(self) -> None:
@@ -114,7 +113,8 @@ class SQLite:
         """An SQLAlchemy session on this database, in one transaction.
 
         Until it writes it holds no lock, and each statement sees what is committed; from its first write (or ``SELECT …
-        FOR UPDATE``) to its end nobody else writes. ``readonly``: a write raises.
+        FOR UPDATE``) to its end nobody else writes, and :meth:`write` from inside it, or from tasks begun inside it, is
+        refused. ``readonly``: a write raises.
         """
         return _open(self._sessions).begin(readonly=readonly)
 

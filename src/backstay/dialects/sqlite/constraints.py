@@ -8,6 +8,7 @@ PostgreSQL does where row rules are on, the whole failing row is never shown.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -213,11 +214,22 @@ def _check(failure: Failure, subject: str) -> CheckViolation:
     having = [
         table.name
         for table in failure.metadata.tables.values()
-        if any(isinstance(each, sa.CheckConstraint) and each.name == subject for each in table.constraints)
+        if any(each.name == subject for each in _checks(table))
     ]
     table = target if target in having or not having else having[0]
-    name = subject if having else f"{table}_check"
+    name = subject if having or _is_declared(failure.connection, table, subject) else f"{table}_check"
     return CheckViolation(f'new row for relation "{table}" violates check constraint "{name}"')
+
+
+def _checks(table: sa.Table) -> Iterator[sa.CheckConstraint]:
+    for holder in (table, *table.columns):
+        yield from (each for each in holder.constraints if isinstance(each, sa.CheckConstraint))
+
+
+def _is_declared(connection: apsw.Connection, table: str, name: str) -> bool:
+    """Whether a table's definition names a constraint so: SQLite tells an unnamed one by its expression."""
+    found = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    return found is not None and re.search(rf'CONSTRAINT\s+"?{re.escape(name)}"?\s', str(found[0]), re.I) is not None
 
 
 # Parts -------------------------------------------------------------------------------------------------------

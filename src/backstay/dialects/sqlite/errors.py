@@ -40,7 +40,7 @@ _OUTAGES: Final[tuple[tuple[type[apsw.Error], Callable[[], BackstayError]], ...]
 )
 _FAULTS: Final[tuple[tuple[str, Callable[[str], BackstayError]], ...]] = (
     ("no such table: (.*)", lambda name: DatabaseFault(f'relation "{name}" does not exist', state="42P01")),
-    ("no such column: (.*)", lambda name: DatabaseFault(f"column {name} does not exist", state="42703")),
+    ('no such column: "?([^ "]+)', lambda name: DatabaseFault(f"column {_column(name)} does not exist", state="42703")),
     ("no such function: (.*)", lambda name: DatabaseFault(f"function {name} does not exist", state="42883")),
     ("(.*)syntax error", lambda where: DatabaseFault("syntax error", state="42601")),
     ("(malformed JSON)", lambda text: InvalidLiteral("invalid input syntax for type json")),
@@ -80,6 +80,10 @@ def translate(
     if isinstance(error, UnicodeEncodeError):
         return DatabaseFault('invalid byte sequence for encoding "UTF8"', state="22021")
     return error
+
+
+def _column(name: str) -> str:
+    return name if "." in name else f'"{name}"'
 
 
 def _known(error: apsw.Error) -> BackstayError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -127,6 +128,8 @@ def connect_file(
 def _configure(connection: apsw.Connection, settings: Settings, *, readonly: bool, busy: float | None) -> None:
     wait = settings.statement_timeout.total_seconds() if busy is None else busy
     connection.set_busy_timeout(int(wait * 1000))
+    # wait inside the operating system's lock, in turn: processes that poll starve one another for seconds
+    connection.setlk_timeout(int(wait * 1000), 0)
     for switch, value in (
         (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
         (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
@@ -154,7 +157,7 @@ def create(location: Location, settings: Settings) -> apsw.Connection:
         StorageReadOnly: the file cannot be written.
     """
     path = Path(location.path)
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise DatabaseUnavailable(
             f"The directory {path.parent} of the database does not exist.", hint=f"mkdir -p {path.parent}"
         )

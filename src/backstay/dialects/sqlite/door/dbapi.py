@@ -19,7 +19,16 @@ import sqlalchemy as sa
 
 from backstay.dialects.sqlite.errors import translate
 from backstay.dialects.sqlite.open import Deadline, connect_file
-from backstay.errors import CheckViolation, Conflict, DatabaseFault, DataFault, NotNullViolation, Outage, ReadOnly
+from backstay.errors import (
+    BackstayError,
+    CheckViolation,
+    Conflict,
+    DatabaseFault,
+    DataFault,
+    NotNullViolation,
+    Outage,
+    ReadOnly,
+)
 
 apilevel: Final = "2.0"
 threadsafety: Final = 1
@@ -112,6 +121,11 @@ class Connection:
         """Whether a transaction has begun."""
         return not self.closed and self.raw.in_transaction
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to commit or undo."""
+        return not self._aborted and not self.in_transaction
+
     def cursor(self) -> Cursor:
         """A cursor."""
         return Cursor(self)
@@ -185,11 +199,10 @@ class Connection:
 
     def _fail(self, error: Exception, text: str, parameters: Sequence[Any]) -> NoReturn:
         fault = translate(error, connection=self.raw, text=text, parameters=parameters, metadata=self.metadata)
-        if fault is error and not hasattr(error, "status"):
+        if not isinstance(fault, BackstayError):
             raise error
         kind = next((kind for faults, kind in _KINDS if isinstance(fault, faults)), DatabaseError)
-        detail = getattr(fault, "detail", None)
-        message = f"{fault}\nDETAIL:  {detail}" if isinstance(detail, str) else str(fault)
+        message = f"{fault}\nDETAIL:  {fault.detail}" if isinstance(fault.detail, str) else str(fault)
         if not isinstance(fault, Conflict) and fault is not error and str(error) not in message:
             message = f"{message} ({error})"
         raise kind(message, fault) from error

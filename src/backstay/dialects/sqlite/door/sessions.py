@@ -54,11 +54,13 @@ class ThreadedConnection(AdaptedConnection):
 
     def commit(self) -> None:
         """Make the transaction durable."""
-        await_(self._end(self._connection.commit))
+        if not self._connection.is_idle:
+            await_(self._end(self._connection.commit))
 
     def rollback(self) -> None:
         """Undo the transaction."""
-        await_(self._end(self._connection.rollback))
+        if not self._connection.is_idle:
+            await_(self._end(self._connection.rollback))
 
     def lock(self) -> None:
         """Take the turn now, as ``SELECT … FOR UPDATE`` asks."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import TypeAlias
 
 from backstay.errors import DateOutOfRange, InvalidDate, InvalidLiteral, InvalidParameter
@@ -158,13 +159,6 @@ def time_add(moment: Text, microseconds: int | None) -> Text:
     return time_text((start + timedelta(microseconds=microseconds % (86400 * _SECOND))).timetz())
 
 
-def interval_scale(microseconds: int | None, factor: str | float | None) -> int | None:
-    """An interval times a number, rounded to a microsecond."""
-    if microseconds is None or factor is None:
-        return None
-    return round(microseconds * float(factor))
-
-
 def date_trunc(unit: Text, moment: Text) -> Text:
     """A timestamp cut to a unit, in UTC: ``date_trunc('month', created_at)``. Raises InvalidParameter."""
     if unit is None or moment is None:
@@ -194,14 +188,18 @@ def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
+def _times(amount: str, size: int) -> int:
+    return int((Decimal(amount) * size).to_integral_value(ROUND_HALF_EVEN))
+
+
 def _iso_interval(text: str) -> int | None:
     found = _ISO.fullmatch(text)
     amounts = {unit: amount for unit, amount in found.groupdict().items() if amount} if found else {}
     if found is None or not amounts:
         return None
     try:
-        total = sum(round(float(amount) * _UNITS[unit]) for unit, amount in amounts.items())
-    except ValueError:
+        total = sum(_times(amount, _UNITS[unit]) for unit, amount in amounts.items())
+    except InvalidOperation:
         return None
     return -total if found.group(1) else total
 
@@ -210,7 +208,7 @@ def _worded_interval(text: str) -> int | None:
     total, rest = 0, text
     for found in _CLOCK.finditer(text):
         sign, hours, minutes, seconds = found.groups()
-        clock = (int(hours) * 3600 + int(minutes) * 60) * _SECOND + round(float(seconds or 0) * _SECOND)
+        clock = (int(hours) * 3600 + int(minutes) * 60) * _SECOND + _times(seconds or "0", _SECOND)
         total += -clock if sign == "-" else clock
         rest = rest.replace(found.group(), " ", 1)
     for found in _AMOUNT.finditer(rest):
@@ -220,10 +218,10 @@ def _worded_interval(text: str) -> int | None:
         size = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
         if size is None:
             return None
-        total += round(float(found.group(1)) * size)
+        total += _times(found.group(1), size)
     left = _AMOUNT.sub("", rest).strip()
     if left or not text:
-        return round(float(left) * _SECOND) if re.fullmatch(r"[+-]?\d+(\.\d+)?", left) and left == text else None
+        return _times(left, _SECOND) if re.fullmatch(r"[+-]?\d+(\.\d+)?", left) and left == text else None
     return total
 
 

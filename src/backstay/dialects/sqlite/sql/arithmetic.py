@@ -56,16 +56,6 @@ _TIMES: Final[Mapping[tuple[Any, Any, Any], str]] = {
     (operators.sub, MOMENT, MOMENT): "timestamp_sub({0}, {1})",
     (operators.sub, MOMENT, DAY): "timestamp_sub({0}, {1})",
     (operators.sub, DAY, MOMENT): "timestamp_sub({0}, {1})",
-    **{
-        (operators.mul, INTERVAL, number): "interval_scale({0}, {1})" for number in (WHOLE, DECIMAL, FLOAT)
-    },
-    **{
-        (operators.mul, number, INTERVAL): "interval_scale({1}, {0})" for number in (WHOLE, DECIMAL, FLOAT)
-    },
-    **{
-        (operators.truediv, INTERVAL, number): "interval_scale({0}, 1.0 / nonzero(CAST({1} AS REAL)))"
-        for number in (WHOLE, DECIMAL, FLOAT)
-    },
 }
 _NUMBERS: Final = (DECIMAL, FLOAT, WHOLE)
 

@@ -52,6 +52,14 @@ class DefinitionCompiler(PlainDefinitions):  # type: ignore[misc]
             return None
         return super().visit_primary_key_constraint(constraint, **kw)
 
+    def visit_column_check_constraint(self, constraint: Any, **kw: Any) -> str:
+        """A check of one column, by the name PostgreSQL would give it."""
+        text: str = super().visit_column_check_constraint(constraint, **kw)
+        if constraint.name is not None:
+            return text
+        column = constraint.parent
+        return f"CONSTRAINT {self.preparer.quote(f'{column.table.name}_{column.name}_check')} {text}"
+
     def visit_identity_column(self, identity: sa.Identity, **kw: Any) -> str:
         """Nothing: an integer primary key counts by itself."""
         return ""
@@ -82,7 +90,7 @@ def _counts_up(column: sa.Column[Any]) -> bool:
 def _is_simple(text: str) -> bool:
     """Whether a default may stand without parentheses."""
     quoted = len(text) > 1 and text[0] == text[-1] == "'" and "'" not in text[1:-1].replace("''", "")
-    return quoted or text.lstrip("+-").replace(".", "", 1).isalnum() or (text[0] == "(" and text[-1] == ")")
+    return quoted or text.lstrip("+-").replace(".", "", 1).isalnum()
 
 
 def _spelling(argument: Any, type_: Any) -> str | None:

@@ -123,9 +123,14 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
             return binary
         side = "right" if _is_decimal(binary.left) else "left"
         other = getattr(binary, side)
-        if _affinity(other) in (sqltypes.Integer, sqltypes.Float) and not getattr(other, "expanding", False):
-            binary = binary._clone()
-            setattr(binary, side, sa.cast(other, sa.Text()))
+        if _affinity(other) not in (sqltypes.Integer, sqltypes.Float):
+            return binary
+        binary = binary._clone()
+        if isinstance(other, sa.BindParameter):
+            setattr(binary, side, other._with_binary_element_type(sqltypes.Numeric()))
+        else:
+            # the collation is explicit because a cast column keeps its own, and the left one's would count
+            setattr(binary, side, sa.collate(sa.cast(other, sa.Text()), "decimal"))
         return binary
 
     def visit_unary(self, unary: Any, add_to_result_map: Any = None, result_map_targets: Any = (), **kw: Any) -> str:
@@ -188,7 +193,7 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
         """A function, exact for decimals, by SQLite's name for it."""
         name = func.name.lower()
         exact = _decimal_function(func)
-        if exact is None and not (name in _CHOICES and _is_decimal(func)) and name not in _RENAMED:
+        if exact is None and not _is_decimal_choice(func) and name not in _RENAMED:
             return str(super().visit_function(func, add_to_result_map=add_to_result_map, **kw))
         if add_to_result_map is not None:
             add_to_result_map(func.name, func.name, (func.name,), func.type)
@@ -342,10 +347,18 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
         return f"{text} NULLS {'FIRST' if modifier is operators.desc_op else 'LAST'}"
 
 
+def _is_decimal_choice(function: Any) -> bool:
+    """Whether a function picks one of its arguments, and one of those is a decimal."""
+    chooses = getattr(function, "name", "").lower() in _CHOICES
+    return chooses and (_is_decimal(function) or any(_is_decimal(each) for each in function.clauses))
+
+
 def _is_exact(element: Any) -> bool:
     while isinstance(element, elements.Label | elements.Over | elements.FunctionFilter):
         element = element.func if isinstance(element, elements.FunctionFilter) else element.element
-    return isinstance(element, functions.FunctionElement) and _decimal_function(element) is not None
+    if not isinstance(element, functions.FunctionElement):
+        return False
+    return _decimal_function(element) is not None or _is_decimal_choice(element)
 
 
 def _collate_last(text: str, word: str) -> str:
