@@ -50,6 +50,11 @@ _RENAMED = {
     "json_build_array": "json_array",
     "jsonb_build_array": "json_array",
 }
+_RESULTS = {
+    **dict.fromkeys(("bool_and", "bool_or", "every"), sqltypes.Boolean()),
+    **dict.fromkeys(("gen_random_uuid", "uuid_generate_v4"), sqltypes.Uuid()),
+    **dict.fromkeys((name for name in _RENAMED if name.startswith("json")), sqltypes.JSON()),
+}
 _CASTS = {
     sqltypes.Float: "cast_float",
     sqltypes.Boolean: "cast_boolean",
@@ -70,6 +75,13 @@ _PARTS = {
 
 def _affinity(element: Any) -> Any:
     return element.type._type_affinity
+
+
+def _bits(type_: sqltypes.Integer) -> int:
+    """How many bits an integer type holds."""
+    if isinstance(type_, sqltypes.BigInteger):
+        return 64
+    return 16 if isinstance(type_, sqltypes.SmallInteger) else 32
 
 
 def _is_decimal(element: Any) -> bool:
@@ -279,7 +291,8 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
             precision = "" if target.precision is None else f", {target.precision}, {target.scale or 0}"
             return f"decimal_cast({value}{precision}){COLLATE}"
         if affinity is sqltypes.Integer:
-            return f"cast_integer({f'decimal_round({value})' if source is sqltypes.Numeric else value})"
+            value = f"decimal_round({value})" if source is sqltypes.Numeric else value
+            return f"cast_integer({value}, {_bits(target)})"
         if affinity is sqltypes.DateTime:
             zoned = getattr(target.dialect_impl(self.dialect), "timezone", False)
             return f"cast_timestamp{'tz' if zoned else ''}({value})"
@@ -295,7 +308,11 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
         if source is sqltypes.Interval:
             return f"interval_text({value})"
         if source in (sqltypes.LargeBinary, sqltypes._Binary):
-            return f"('\\x' || lower(hex({value})))"
+            return f"CASE WHEN {value} IS NOT NULL THEN '\\x' || lower(hex({value})) END"
+        if source is sqltypes.DateTime:
+            return f"replace(replace({value}, 'T', ' '), '+00:00', '+00')"
+        if source is sqltypes.ARRAY:
+            return f"array_text({value})"
         text = f"CAST({value} AS TEXT)"
         length = None if isinstance(target, sqltypes.Enum) else target.length
         return text if length is None else f"substr({text}, 1, {length})"
@@ -309,14 +326,14 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
         if isinstance(stored, sqltypes.Numeric) and stored.precision is not None:
             return f"decimal_cast({text}, {stored.precision}, {stored.scale or 0})"
         if isinstance(stored, sqltypes.Integer) and not isinstance(stored, sqltypes.BigInteger):
-            return f"fit_integer({text}, {16 if isinstance(stored, sqltypes.SmallInteger) else 32})"
+            return f"fit_integer({text}, {_bits(stored)})"
         if isinstance(stored, sqltypes.String) and stored.length and not isinstance(stored, sqltypes.Enum):
             return f"fit_text({text}, {stored.length})"
         return text
 
     def _add_to_result_map(self, keyname: str, name: str, objects: Any, type_: Any) -> None:
-        if type_._isnull and any(_is_exact(each) for each in objects):
-            type_ = sqltypes.Numeric()
+        if type_._isnull:
+            type_ = next((known for known in map(_result_type, objects) if known is not None), type_)
         super()._add_to_result_map(keyname, name, objects, type_)
 
     # Clauses -------------------------------------------------------------------------------------------------
@@ -353,12 +370,18 @@ def _is_decimal_choice(function: Any) -> bool:
     return chooses and (_is_decimal(function) or any(_is_decimal(each) for each in function.clauses))
 
 
-def _is_exact(element: Any) -> bool:
+def _result_type(element: Any) -> Any:
+    """What a function gives of which SQLAlchemy does not know it: PostgreSQL's driver tells, SQLite's texts do not."""
     while isinstance(element, elements.Label | elements.Over | elements.FunctionFilter):
         element = element.func if isinstance(element, elements.FunctionFilter) else element.element
     if not isinstance(element, functions.FunctionElement):
-        return False
-    return _decimal_function(element) is not None or _is_decimal_choice(element)
+        return None
+    if _decimal_function(element) is not None or _is_decimal_choice(element):
+        return sqltypes.Numeric()
+    name = str(getattr(element, "name", "")).lower()
+    if name == "date_trunc":
+        return list(element.clauses)[-1].type
+    return _RESULTS.get(name)
 
 
 def _collate_last(text: str, word: str) -> str:
