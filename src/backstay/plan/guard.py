@@ -149,10 +149,10 @@ class _Weaving:
 
     def fold(self, rule: Rule | None, served: Served) -> ColumnElement[Any] | Verdict:
         if rule is None:
-            raise _denied(served)
+            raise denied(served)
         folded = fold(rule.expression, self.answers)
         if folded is Verdict.REFUSED:
-            raise _denied(served)
+            raise denied(served)
         return folded
 
     def seen(self, served: Served) -> ColumnElement[Any] | bool:
@@ -172,7 +172,8 @@ def _or_bool(folded: Folded) -> ColumnElement[Any] | bool:
     return folded is Verdict.LET if isinstance(folded, Verdict) else folded
 
 
-def _denied(served: Served) -> PermissionDenied:
+def denied(served: Served) -> PermissionDenied:
+    """The answer to a caller who may not do this to any row of a resource."""
     return PermissionDenied(f"permission denied for table {served.name[1]}")
 
 
