@@ -24,7 +24,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
-from backstay import Auth, AuthUser, Backstay, Tenancy, Using, anyone, current
+from backstay import Auth, AuthUser, Backstay, Tenancy, Using, anyone, current, signed_in
 from backstay.errors import Conflict, NotFound
 
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
@@ -233,7 +233,7 @@ applications = app.resource(
 )
 app.resource(
     Note,
-    select=Note.company_id == me.company_id,
+    select=signed_in,
     insert=(Note.author_id == me.id) & Note.application.has(sent_to_us),
     update=Note.author_id == me.id,
     delete=Note.author_id == me.id,

@@ -78,7 +78,7 @@ def _resource(served: Served) -> dict[str, Any]:
         "key": list(served.key),
         "columns": [_column(column) for column in served.columns.values()],
         "relations": [_relation(relation) for relation in served.relations],
-        "rules": {name: _rule(rule) for name, rule in _rules(served)},
+        "rules": {name: _rule(rule, served) for name, rule in _rules(served)},
         "hooks": {kind.value: [hook.__name__ for hook in hooks] for kind, hooks in served.hooks.items() if hooks},
         "search": list(served.search),
     }
@@ -110,8 +110,8 @@ def _rules(served: Served) -> Iterator[tuple[str, Rule | None]]:
         yield name, getattr(served.rules, name)
 
 
-def _rule(rule: Rule | None) -> str | None:
-    return None if rule is None else show_expression(rule.expression)
+def _rule(rule: Rule | None, served: Served) -> str | None:
+    return None if rule is None else show_expression(rule.expression, served.table)
 
 
 def _function(function: Function) -> dict[str, Any]:
@@ -143,9 +143,11 @@ def _show(served: Served) -> None:
             name = relation.attribute or relation.target[1]
             say(f"    {name}: {relation.cardinality.value} {relation.target[1]} by {relation.describe()}")
     say("  rules")
+    update = _rule(served.rules.update, served)
     for name, rule in _rules(served):
-        if name != "update_check" or _rule(rule) != _rule(served.rules.update):
-            say(f"    {name.replace('_', ' ')}: {_rule(rule) or 'nobody'}")
+        text = _rule(rule, served)
+        if name != "update_check" or text != update:
+            say(f"    {name.replace('_', ' ')}: {text or 'nobody'}")
     hooks = [f"before {kind.value.lower()} {hook.__name__}" for kind, each in served.hooks.items() for hook in each]
     if hooks:
         say(f"  hooks\n    {', '.join(hooks)}")

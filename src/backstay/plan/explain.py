@@ -57,15 +57,20 @@ class Ruling:
     Arguments:
         operation: what it was asked: ``select``, ``insert``, ``update`` (of the old row), ``update check`` (of the
             new one), ``delete``.
-        resource: whose rule it is.
+        source: whose rule it is.
         rule: the rule; None: there is none, so nobody may.
         outcome: what it came to; None: the caller passes all rules.
     """
 
     operation: str
-    resource: str
+    source: Source
     rule: Rule | None
     outcome: Folded | None
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource whose rule it is."""
+        return self.source.served.name[1]
 
     @property
     def refuses(self) -> bool:
@@ -79,7 +84,7 @@ class Ruling:
         head = f"{self.operation} of {self.resource}"
         if self.rule is None:
             return f"{head}: no rule, so nobody may (but the secret key)"
-        return f"{head}  {self.rule.place}\n  {show_expression(self.rule.expression)}\n  -> {self._words()}"
+        return f"{head}  {self.rule.place}\n  {self._show(self.rule.expression)}\n  -> {self._words()}"
 
     def _words(self) -> str:
         match self.outcome:
@@ -92,12 +97,15 @@ class Ruling:
             case Verdict.EMPTY:
                 return "no row can satisfy it for this caller"
             case woven:
-                return f"woven in: {show_expression(woven)}"
+                return f"woven in: {self._show(woven)}"
+
+    def _show(self, expression: ColumnElement[Any]) -> str:
+        return show_expression(expression, self.source.served.table)
 
 
 def rule_on(resolved: Resolved, caller: Caller) -> list[Ruling]:
     """What each rule that a query meets comes to for a caller, in the order in which they are asked."""
-    found = [_ruling(operation, source.served.name[1], rule, caller) for operation, source, rule in _asked(resolved)]
+    found = [_ruling(operation, source, rule, caller) for operation, source, rule in _asked(resolved)]
     unique = {(ruling.operation, ruling.resource): ruling for ruling in reversed(found)}
     return list(reversed(unique.values()))
 
@@ -127,8 +135,13 @@ def explain(
     return "\n".join(parts)
 
 
-def show_expression(expression: ColumnElement[Any]) -> str:
-    """A rule as text: the caller's attributes as ``me.name``, constants in their places."""
+def show_expression(expression: ColumnElement[Any], table: sa.Table) -> str:
+    """A rule as text: the caller's attributes as ``me.name``, constants in their places.
+
+    Arguments:
+        expression: over the columns of ``table``.
+        table: the resource's own; sub-selects speak of its row.
+    """
 
     def name(element: Any, **_: Any) -> Any:
         if isinstance(element, CallerAttribute):
@@ -138,21 +151,23 @@ def show_expression(expression: ColumnElement[Any]) -> str:
         return None
 
     named = visitors.replacement_traverse(expression, {}, name)
+    # Only as part of a select do its sub-selects know which table is the enclosing one.
+    select: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table).where(named)
     try:
-        text = str(named.compile(compile_kwargs={"literal_binds": True}))
+        text = str(select.compile(compile_kwargs={"literal_binds": True}))
     except (sa.exc.CompileError, NotImplementedError):
-        text = str(named)
-    return " ".join(text.split())
+        text = str(select)
+    return " ".join(text.partition("\nWHERE ")[2].split()) or "true"
 
 
 # Rules -------------------------------------------------------------------------------------------------------
 
 
-def _ruling(operation: str, resource: str, rule: Rule | None, caller: Caller) -> Ruling:
+def _ruling(operation: str, source: Source, rule: Rule | None, caller: Caller) -> Ruling:
     if rule is None or caller.passes_rules:
-        return Ruling(operation, resource, rule, None)
+        return Ruling(operation, source, rule, None)
     answers = {question.subject: question.ask(caller) for question in questions(rule.expression)}
-    return Ruling(operation, resource, rule, fold(rule.expression, answers))
+    return Ruling(operation, source, rule, fold(rule.expression, answers))
 
 
 def _asked(resolved: Resolved) -> Iterator[tuple[str, Source, Rule | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$\d+|\?|\w+|\s+|.", re.DOTALL)
@@ -26,13 +27,22 @@ def pretty(sql: str) -> str:
     return _Printer().print(sql)
 
 
+@dataclass(frozen=True, slots=True)
+class _Select:
+    """A select that is being printed: in how many parentheses it stands, and how far its own lines are indented."""
+
+    depth: int = 0
+    indent: int = 0
+
+
 class _Printer:
-    """The text so far, and how deep its end stands in sub-selects and in other parentheses."""
+    """The text so far, and where its end stands."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
-        self.selects: list[int] = [0]
+        self.selects = [_Select()]
         self.depth = 0
+        self.indent = 0
         self.placeholders = 0
 
     def print(self, sql: str) -> str:
@@ -50,34 +60,31 @@ class _Printer:
 
     def take(self, token: str, previous: str, following: str) -> None:
         word = token.upper()
+        select = self.selects[-1]
         if token == "(":
             self.depth += 1
-            self.parts.append("(")
             if following.upper() in ("SELECT", "WITH"):
-                self.selects.append(self.depth)
+                self.selects.append(_Select(self.depth, self.indent + 1))
         elif token == ")":
-            if self.selects[-1] == self.depth:
+            if select.depth == self.depth:
                 self.selects.pop()
-                self.line()
+                self.line(select.indent - 1)
             self.depth -= 1
-            self.parts.append(")")
         elif token == "?":
             self.placeholders += 1
-            self.parts.append(f"?{self.placeholders}")
-        elif self.depth == self.selects[-1] and _is_clause(word, previous, following):
-            self.line()
-            self.parts.append(token)
-        elif self.depth == self.selects[-1] and word in _CONNECTIVES and previous.upper() != "BETWEEN":
-            self.line(extra=1)
-            self.parts.append(token)
-        else:
-            self.parts.append(token)
+            token = f"?{self.placeholders}"
+        elif self.depth == select.depth and _is_clause(word, previous, following):
+            self.line(select.indent)
+        elif self.depth == select.depth and word in _CONNECTIVES and previous.upper() != "BETWEEN":
+            self.line(select.indent + 1)
+        self.parts.append(token)
 
-    def line(self, extra: int = 0) -> None:
+    def line(self, indent: int) -> None:
         """Begin a line."""
         while self.parts and self.parts[-1].isspace():
             self.parts.pop()
-        self.parts.append("\n" + _STEP * (len(self.selects) - 1 + extra))
+        self.parts.append("\n" + _STEP * indent)
+        self.indent = indent
 
 
 def _is_clause(word: str, previous: str, following: str) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 
+from backstay.app import Backstay
 from backstay.cli.check import find_all
 from backstay.cli.dev.greet import greet
 from backstay.cli.dev.remember import remember_keys
@@ -39,7 +41,18 @@ def run(
     loaded = load(file)
     loaded.app.configure(database=database)
     prepare(loaded)
-    asyncio.run(_serve(loaded, host=host, port=port, allow_loss=allow_loss, again=again))
+
+    def hello(address: str) -> None:
+        if again:
+            say(f"serving again on {address}", "green")
+        else:
+            greet(loaded, address)
+
+    async def bring_and_serve() -> None:
+        await bring_database_in_step(loaded, allow_loss=allow_loss)
+        await serve_until_stopped(loaded.app, host=host, port=port, hello=hello)
+
+    asyncio.run(bring_and_serve())
 
 
 def prepare(loaded: Loaded) -> None:
@@ -71,17 +84,20 @@ async def bring_database_in_step(loaded: Loaded, *, allow_loss: bool = False) ->
         say(f"    It would lose data. If you mean it: backstay dev {loaded.shown} --allow-loss", "yellow")
 
 
-async def _serve(loaded: Loaded, *, host: str, port: int, allow_loss: bool, again: bool) -> None:
-    await bring_database_in_step(loaded, allow_loss=allow_loss)
-    start_logging(loaded.app.settings.log_level)
+async def serve_until_stopped(app: Backstay, *, host: str, port: int, hello: Callable[[str], None]) -> None:
+    """Serve within this event loop until SIGINT or SIGTERM.
+
+    Arguments:
+        app: the application.
+        host, port: where to listen.
+        hello: is told the address when the application answers there.
+    """
+    start_logging(app.settings.log_level)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stopped.set)
-    async with serving(loaded.app, host=host, port=port) as address:
-        if again:
-            say(f"serving again on {address}", "green")
-        else:
-            greet(loaded, address)
+    async with serving(app, host=host, port=port) as address:
+        hello(address)
         await stopped.wait()
