@@ -92,9 +92,13 @@ class Running:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(child) for child in children.read_text().split() if lives(int(child))]
 
+    def count(self, event: str) -> int:
+        """How often it logged that."""
+        return sum(line["event"] == event for line in self.lines())
+
     def lines(self) -> list[dict[str, object]]:
         """What it logged; all of it is JSON."""
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def lives(process: int) -> bool:
@@ -113,11 +117,19 @@ def until(condition: object, seconds: float = 10) -> None:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     server = Running(tmp_path, workers=2)
-    server.await_serving()
-    until(lambda: len(server.workers()) == 2)
+    until(lambda: server.count("application started") == 2)
     yield server
     server.process.kill()
     server.process.wait()
+
+
+def test_workers_that_have_barely_begun_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    server = Running(tmp_path, workers=2)
+    until(lambda: len(server.workers()) == 2)
+    workers = server.workers()
+    server.process.kill()
+    server.process.wait()
+    until(lambda: not any(lives(worker) for worker in workers))
 
 
 @pytest.mark.invariant("I29")
@@ -148,14 +160,14 @@ def test_a_request_under_way_is_finished_before_the_server_stops(running: Runnin
     assert running.process.wait(timeout=10) == 0
     asking.join()
     assert answered[0] != 0
-    assert [line["event"] for line in running.lines()].count("application stopped") == 2
+    assert running.count("application stopped") == 2
 
 
 def test_a_worker_that_cannot_start_again_does_not_stop_the_others(running: Running, tmp_path: Path) -> None:
     (tmp_path / "behind").touch()
     victim = running.workers()[0]
     os.kill(victim, signal.SIGKILL)
-    until(lambda: any(line["event"] == "application failed to start" for line in running.lines()))
+    until(lambda: running.count("application failed to start") > 0)
     time.sleep(1)
     assert running.process.poll() is None
     assert any(running.ask() for _ in range(10))

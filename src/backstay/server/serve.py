@@ -232,11 +232,17 @@ def _import(target: str) -> Application:
 
 
 def _die_with(parent: int) -> None:
-    """Have this process stop when its parent ends, however that ends; an orphan would keep the port."""
+    """Have this process end when its parent ends, however that ends; an orphan would keep the port.
+
+    It is killed, not asked to stop: nobody is left to see to it that it does.
+    """
+    # A fork inherits the parent's handlers, which would swallow a signal until granian sets the worker's own.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it ended before this line
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGKILL)
     elif sys.platform != "win32":
         threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
 
@@ -244,7 +250,7 @@ def _die_with(parent: int) -> None:
 def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 # Logs and addresses ------------------------------------------------------------------------------------------
