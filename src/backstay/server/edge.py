@@ -339,7 +339,7 @@ async def _is_drained(visit: Visit, head: Head) -> bool:
 
 async def _send_and_linger(content: Message, head: Head, receive: Receive, send: Send) -> None:
     """Send the whole answer, but end it only when the client has stopped sending, or had time to."""
-    if head.version.startswith(("2", "3")) or "expect" in head.headers:
+    if "expect" in head.headers:
         await send(content)
         return
     await send({**content, "more_body": True})
