@@ -23,12 +23,12 @@ from backstay.schema.expression.sort import (
     DECIMAL,
     DOCUMENT,
     FLOATING,
-    INTERVAL,
     NUMBERS,
     ORDERED,
     TEXT,
     common,
     computed,
+    holds,
     sort_of,
 )
 from backstay.schema.kind import kind_of
@@ -122,6 +122,10 @@ class _Reading:
         """Check that a value is one of a type."""
         if value is None or isinstance(type_, sa.types.NullType | sa.types.TupleType):
             return
+        found = sort_of(type_)
+        if not isinstance(type_, sa.types.TypeDecorator) and not holds(found, value):
+            self.refuse(f"{value!r} is no value for a {found}", "Write a value of that type.", TYPES)
+            return
         try:
             kind_of(type_).dump(value)
         except BackstayError as error:
@@ -150,7 +154,7 @@ class _Reading:
             return BOOLEAN
         found = self.value(unary.element)
         if unary.operator is operators.neg:
-            if found not in NUMBERS | {INTERVAL, ANY}:
+            if found not in NUMBERS | {ANY}:
                 return self.refuse(f"`{show(unary)}`: a {found} has no sign", code=TYPES)
             return found
         if unary.operator is operators.distinct_op and self.aggregating:
@@ -220,6 +224,8 @@ class _Reading:
         """IS NULL, IS TRUE, IS FALSE."""
         found = self.value(binary.left)
         right = binary.right
+        if found == DOCUMENT and not isinstance(binary.left, sa.Column):
+            return self.refuse(f"`{show(binary)}` compares JSON", "Say as what: .as_string().is_(None).", TYPES)
         if isinstance(right, elements.Null):
             return BOOLEAN
         if not isinstance(right, elements.True_ | elements.False_):
@@ -244,6 +250,9 @@ class _Reading:
             return self.pairs(lefts, right)
         elif isinstance(right, BindParameter):
             rights = [right]
+        elif isinstance(right, elements.ClauseList) and len(lefts) == 1:
+            rights = list(right.clauses)
+            lefts = lefts * len(rights)
         else:
             return self.refuse(f"`{show(binary)}` is not among what rules may say", "Give a list or a sa.select(...).")
         reading = _Reading(self.table, self.found, aggregating=True)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy.sql import operators
@@ -84,16 +88,12 @@ def computed(operator: Any, left: str, right: str) -> str | None:
     if ANY in (left, right):
         return right if left == ANY else left
     if {left, right} <= NUMBERS:
-        if operator is operators.mod and FLOATING in (left, right):
+        if FLOATING in (left, right) and (operator is operators.mod or DECIMAL in (left, right)):
             return None
         if operator is operators.truediv and left == right == WHOLE:
             return DECIMAL
         return common(left, right)
-    if operator in (operators.add, operators.sub):
-        return _shifted(operator, left, right)
-    if left == INTERVAL and right in NUMBERS and operator in (operators.mul, operators.truediv):
-        return INTERVAL
-    return None
+    return _shifted(operator, left, right) if operator in (operators.add, operators.sub) else None
 
 
 def _shifted(operator: Any, left: str, right: str) -> str | None:
@@ -106,3 +106,31 @@ def _shifted(operator: Any, left: str, right: str) -> str | None:
     if operator is operators.sub and left in MOMENTS and common(left, right) is not None:
         return INTERVAL
     return None
+
+
+_PYTHON: Final[Mapping[str, tuple[type[Any], ...]]] = {
+    WHOLE: (int,),
+    DECIMAL: (Decimal, int, float),
+    FLOATING: (float, int),
+    TEXT: (str,),
+    BOOLEAN: (bool,),
+    UUID: (uuid.UUID, str),
+    DATE: (date,),
+    TIME: (time,),
+    NAIVE: (datetime,),
+    ZONED: (datetime,),
+    INTERVAL: (timedelta,),
+    BYTES: (bytes, bytearray, memoryview),
+}
+
+
+def holds(sort: str, value: Any) -> bool:
+    """Whether a Python value is what every driver takes for a sort; whether it fits is another question."""
+    known = _PYTHON.get(sort)
+    if known is None:
+        return True
+    if isinstance(value, bool) and sort != BOOLEAN:
+        return False
+    if isinstance(value, datetime):
+        return sort == (NAIVE if value.tzinfo is None else ZONED)
+    return isinstance(value, known)

@@ -11,7 +11,7 @@ from sqlalchemy.sql.lambdas import LambdaElement
 from sqlalchemy.sql.selectable import CTE, CompoundSelect, Lateral, Subquery, TableSample, Values
 
 from backstay.schema.expression import sort
-from backstay.schema.expression.sort import ANY, DECIMAL, NUMBERS, ORDERED, TEXT, WHOLE
+from backstay.schema.expression.sort import ANY, DECIMAL, NUMBERS, TEXT, WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +105,22 @@ ELEMENTS: Final[Mapping[str, Element]] = {
     "arithmetic": Element(
         "Arithmetic",
         ("`a + b`", "`a - b`", "`a * b`", "`a / b`", "`a // b`", "`a % b`", "`-a`"),
-        "`/` is exact, also of whole numbers; `//` and `%` of whole numbers cut towards zero. Decimals are exact. "
-        "Division by zero is an error of the request.",
+        "`/` is exact, also of whole numbers; `//` and `%` of whole numbers cut towards zero. Decimals are exact, and "
+        "not mixed with floating-point numbers. Division by zero is an error of the request.",
     ),
     "times": Element(
         "Time arithmetic",
         ("`Note.created_at > sa.func.now() - timedelta(days=7)`", "`Note.due_on + timedelta(days=1)`"),
-        "A timestamp, date or time and an interval. Days have 24 hours; everything is in UTC.",
+        "A timestamp, date or time and an interval; the difference of two timestamps. Days have 24 hours; "
+        "everything is in UTC.",
     ),
     "text": Element("Texts joined", ('`User.first + " " + User.last`',), "NULL where one of them is."),
     "json": Element(
         "Paths into JSON",
         ('`Note.meta["kind"].as_string()`', '`Note.meta[("a", "b")].as_integer()`', "`.as_boolean()`", "`.as_float()`"),
         "Always say as what: JSON itself is not compared. NULL where the path leads nowhere or to JSON's null; an "
-        "error of the request where the value is not of that type.",
+        "error of the request where the value is not of that type. The text of an object or a list may differ in "
+        "blanks.",
     ),
     "cast": Element(
         "Casts",
@@ -185,6 +187,7 @@ _MANY = 100
 _TEXTS = frozenset({TEXT, ANY})
 _NUMERIC = NUMBERS | {ANY}
 _SUMMABLE = _NUMERIC | {sort.INTERVAL}
+_LEAST = _SUMMABLE | sort.MOMENTS | {sort.DATE, sort.TIME}
 _MOMENT = Function("This moment", gives=sort.MOMENT, least=0, most=0)
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -200,8 +203,8 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "current_date": Function("Today in UTC", gives=sort.DATE, least=0, most=0),
     "count": Function("How many rows, or values that are not NULL", gives=WHOLE, least=0, aggregate=True),
     "sum": Function("Their sum", takes=_SUMMABLE, aggregate=True),
-    "min": Function("The least", takes=ORDERED, aggregate=True),
-    "max": Function("The greatest", takes=ORDERED, aggregate=True),
+    "min": Function("The least", takes=_LEAST, aggregate=True),
+    "max": Function("The greatest", takes=_LEAST, aggregate=True),
 }
 """The functions that rules may call, by SQL's name."""
 

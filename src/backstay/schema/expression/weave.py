@@ -215,5 +215,5 @@ def _refuse_clauses(select: sa.Select[Any]) -> None:
         "a suffix": select._suffixes,
     }
     for name, clause in found.items():
-        if clause is not None and clause != ():
+        if clause is not None and not (isinstance(clause, tuple | list) and not clause):
             raise DeclarationError(f"a sub-select has {name}", hint="Write the sub-select without it.")

@@ -131,7 +131,7 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
             both = _is_decimal(binary.left) and not binary.right._is_clause_list
             if both and isinstance(binary.left, sa.ScalarSelect | sa.BindParameter):
                 binary = binary._clone()
-                binary.left = sa.collate(binary.left, "decimal")
+                binary.left = _collated(binary.left)
             return binary
         side = "right" if _is_decimal(binary.left) else "left"
         other = getattr(binary, side)
@@ -142,7 +142,9 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
             setattr(binary, side, other._with_binary_element_type(sqltypes.Numeric()))
         else:
             # the collation is explicit because a cast column keeps its own, and the left one's would count
-            setattr(binary, side, sa.collate(sa.cast(other, sa.Text()), "decimal"))
+            setattr(binary, side, _collated(sa.cast(other, sa.Text())))
+        if isinstance(binary.left, sa.ScalarSelect):
+            binary.left = _collated(binary.left)
         return binary
 
     def visit_unary(self, unary: Any, add_to_result_map: Any = None, result_map_targets: Any = (), **kw: Any) -> str:
@@ -198,6 +200,23 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
         if name is None:
             return str(super().visit_custom_op_binary(element, operator, **kw))
         return f"{name}({self.process(element.right, **kw)}, {self.process(element.left, **kw)})"
+
+    def visit_json_getitem_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """A path into JSON, whose text is PostgreSQL's."""
+        if binary.type._type_affinity is sqltypes.String:
+            return self._json_text(binary, **kw)
+        return str(super().visit_json_getitem_op_binary(binary, operator, **kw))
+
+    def visit_json_path_getitem_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """Likewise, of several steps."""
+        if binary.type._type_affinity is sqltypes.String:
+            return self._json_text(binary, **kw)
+        return str(super().visit_json_path_getitem_op_binary(binary, operator, **kw))
+
+    def _json_text(self, binary: Any, _cast_applied: bool = False, **kw: Any) -> str:
+        """What ``->>`` yields on PostgreSQL: a string's letters, NULL for null, any other value's JSON."""
+        value = f"({self.process(binary.left, **kw)} -> {self.process(binary.right, **kw)})"
+        return f"CASE json_type({value}) WHEN 'text' THEN {value} ->> '$' WHEN 'null' THEN NULL ELSE {value} END"
 
     # Functions -----------------------------------------------------------------------------------------------
 
@@ -382,6 +401,11 @@ def _result_type(element: Any) -> Any:
     if name == "date_trunc":
         return list(element.clauses)[-1].type
     return _RESULTS.get(name)
+
+
+def _collated(element: Any) -> Any:
+    """An expression that compares by value. SQLAlchemy's own ``collate`` warns of what is no text."""
+    return elements.CollationClause._create_collation_expression(element, "decimal")
 
 
 def _collate_last(text: str, word: str) -> str:
