@@ -44,6 +44,7 @@ DOORS = {
         describe escape is_observed observe redact start_logging subscribe
     """,
     "settings": "SETTINGS Settings load",
+    "testing": "Answer Client client",
 }
 """The names that each door exports: whoever adds one says so here."""
 

@@ -12,6 +12,8 @@ from backstay.cli.report import say
 from backstay.dialects.migrate.behind import find_behind
 from backstay.dialects.migrate.scripts import FOLDER
 from backstay.errors import DeclarationError, SchemaBehind
+from backstay.observe import SchemaBehind as Behind
+from backstay.observe import observe
 
 
 def serve(
@@ -74,6 +76,8 @@ async def refuse_behind(loaded: Loaded, database: str | None) -> None:
     folder = loaded.folder / FOLDER
     behind = await find_behind(loaded.app.settings.database, loaded.app.schema.metadata, folder)
     if behind:
+        wanted = behind.scripts[-1].revision if behind.scripts else "the models"
+        observe(Behind(behind.current, wanted))
         words = [loaded.shown, *(["--database", database] if database else [])]
         command = f"backstay migrate apply {' '.join(words)}"
         if not behind.scripts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from backstay.dialects.migrate.enums import Enums
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script
 from backstay.errors import BackstayError, DeclarationError
+from backstay.observe import MigrationApplied, observe
 
 
 async def apply(url: str, scripts: Sequence[Script], *, enums: Enums | None = None) -> AsyncIterator[Script]:
@@ -42,6 +44,7 @@ async def apply(url: str, scripts: Sequence[Script], *, enums: Enums | None = No
             record(connection, script.revision)
             return True
 
+        began = time.perf_counter()
         try:
             done = await run(url, step, writing=True)
         except BackstayError as error:
@@ -49,6 +52,7 @@ async def apply(url: str, scripts: Sequence[Script], *, enums: Enums | None = No
                 raise
             raise DeclarationError(f"{script.file}: {error.message}", hint=_KEPT) from error
         if done:
+            observe(MigrationApplied(script.revision, script.message, (time.perf_counter() - began) * 1000))
             yield script
 
 

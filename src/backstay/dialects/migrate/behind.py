@@ -14,8 +14,12 @@ from backstay.dialects.migrate.scripts import Script, read_scripts
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What a database lacks: migrations, where the project has any; else tables and columns (``notes.text``)."""
+    """What a database lacks: migrations, where the project has any; else tables and columns (``notes.text``).
 
+    ``current`` is the last migration that it has had.
+    """
+
+    current: str = ""
     scripts: tuple[Script, ...] = ()
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -51,7 +55,8 @@ async def find_behind(url: str, metadata: sa.MetaData, folder: Path) -> Behind:
     def look(connection: sa.Connection) -> Behind:
         if scripts:
             applied = read_applied(connection)
-            return Behind(scripts=tuple(script for script in scripts if script.revision not in applied))
+            lacking = tuple(script for script in scripts if script.revision not in applied)
+            return Behind(next(reversed(applied), ""), lacking)
         return find_missing(connection, metadata)
 
     return await run(url, look, writing=False)
