@@ -150,7 +150,9 @@ async def empty(app: Backstay) -> None:
     """Take all rows out of the tables of a started application."""
     async with app.session(system) as session:
         for table in reversed(app.schema.metadata.sorted_tables):
-            to_itself = {column.name: None for column in table.columns if column.references(table.primary_key.columns[0])}
+            to_itself = {
+                column.name: None for column in table.columns if column.references(table.primary_key.columns[0])
+            }
             if to_itself:
                 await session.execute(sa.update(table).values(to_itself))
             await session.execute(sa.delete(table))

@@ -8,7 +8,7 @@ from typing import Any
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
-from backstay.errors import PutMismatch, RowRefused
+from backstay.errors import DatabaseFault, PutMismatch, RowRefused
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
 from backstay.query.nodes import Resolution
@@ -83,7 +83,7 @@ async def _alter(transaction: Transaction, altering: Altering, values: Sequence[
 async def _insert(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
     resolved = inserting.resolved
     served = resolved.source.served
-    _match(resolved, values)
+    match(resolved, values)
     inserted: list[Row] = []
     merged: list[Row] = []
     order: list[Row] = []
@@ -91,8 +91,8 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
         records = [_record(served, names, row) for row in rows]
         there = await _there(transaction, inserting, rows, caller)
         returned = await _insert_run(transaction, inserting, names, records, caller)
-        if len(returned) < len(rows) and _updates(resolved):
-            raise _refused_merge(served)
+        if len(returned) < len(rows) and updates(resolved):
+            raise refused_merge(served)
         if len(there) == len(returned):
             flags = there
         else:
@@ -101,13 +101,20 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
         order += keys
         for key, was_there in zip(keys, flags, strict=False):
             (merged if was_there else inserted).append(key)
+    if len(set(order)) < len(order):
+        raise DatabaseFault(
+            "ON CONFLICT DO UPDATE command cannot affect row a second time",
+            state="21000",
+            hint="Ensure that no rows proposed for insertion within the same command have duplicate constrained "
+            "values.",
+        )
     await check(transaction, inserting.check_new, served, inserted, values, caller)
     await check(transaction, inserting.check_merged, served, merged, values, caller)
     reply = await answer(transaction, inserting, order, values, caller)
-    return _counted(reply, len(inserted))
+    return counted(reply, len(inserted))
 
 
-def _match(resolved: Insertion, values: Sequence[Any]) -> None:
+def match(resolved: Insertion, values: Sequence[Any]) -> None:
     """Refuse a PUT whose row is not the one that its URL names."""
     if not resolved.named:
         return
@@ -119,16 +126,18 @@ def _match(resolved: Insertion, values: Sequence[Any]) -> None:
         raise PutMismatch
 
 
-def _counted(reply: Reply, inserted: int) -> Reply:
+def counted(reply: Reply, inserted: int) -> Reply:
+    """The reply of an insert, with how many of its rows are new."""
     return Reply(reply.body, reply.rows, reply.total, reply.affected, inserted, reply.keys)
 
 
-def _updates(resolved: Insertion) -> bool:
+def updates(resolved: Insertion) -> bool:
     """Whether an insert updates the rows that are there already: it has columns to set."""
     return resolved.resolution is Resolution.MERGE and not set(resolved.columns) <= set(resolved.conflict)
 
 
-def _refused_merge(served: Served) -> RowRefused:
+def refused_merge(served: Served) -> RowRefused:
+    """The answer to an upsert that met a row which the caller may not change."""
     table = served.name[1]
     return RowRefused(f'new row violates row-level security policy (USING expression) for table "{table}"')
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backstay.errors import (
     AggregatesDisabled,
+    DatabaseFault,
     InvalidParameter,
     NotEmbedded,
     NotImplementedHere,
@@ -92,7 +93,7 @@ class _Resolution:
         returning = self.select(served, query.returning) if query.returning is not None else None
         if isinstance(query, nodes.Delete):
             return Deletion(source, self.filters(source, query.where, ()), returning)
-        columns = tuple(_payload_column(served, name) for name in query.columns)
+        columns = tuple(_payload_column(served, name, query) for name in query.columns)
         if isinstance(query, nodes.Update):
             return Alteration(source, _slot(query.row), columns, self.filters(source, query.where, ()), returning)
         return Insertion(
@@ -100,7 +101,7 @@ class _Resolution:
             _slot(query.rows),
             columns,
             query.resolution if query.resolution is not None and (query.conflict or served.key) else None,
-            tuple(find_column(served, name) for name in query.conflict or served.key),
+            _conflict(served, query),
             query.missing,
             returning,
             _named(served, query.where) if query.single else (),
@@ -278,11 +279,31 @@ def _is_plain_eq(asked: Comparison) -> bool:
     return asked.operator == "eq" and not asked.negated and asked.quantifier is None and not asked.field.path
 
 
-def _payload_column(served: Served, name: str) -> Column:
+def _payload_column(served: Served, name: str, query: nodes.Insert | nodes.Update) -> Column:
     column = served.visible.get(name)
     if column is None or not column.stored:
         raise UnknownPayloadColumn(f"Could not find the '{name}' column of '{served.name[1]}' in the schema cache")
+    if column.generated:
+        inserting = isinstance(query, nodes.Insert)
+        raise DatabaseFault(
+            f'cannot insert a non-DEFAULT value into column "{name}"'
+            if inserting
+            else f'column "{name}" can only be updated to DEFAULT',
+            state="428C9",
+            detail=f'Column "{name}" is a generated column.',
+        )
     return column
+
+
+def _conflict(served: Served, query: nodes.Insert) -> tuple[Column, ...]:
+    """The columns that tell a duplicate: those of one unique constraint."""
+    columns = tuple(find_column(served, name) for name in query.conflict or served.key)
+    names = frozenset(column.name for column in columns)
+    if query.resolution is not None and query.conflict and not served.view and names not in served.uniques:
+        raise DatabaseFault(
+            "there is no unique or exclusion constraint matching the ON CONFLICT specification", state="42P10"
+        )
+    return columns
 
 
 def _cast(name: str | None) -> Kind | None:

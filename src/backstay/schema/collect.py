@@ -59,7 +59,8 @@ def collect(
 
 def name_of(table: sa.Table) -> Name:
     """A table's schema and name on the wire."""
-    return (table.schema or "public", table.name)
+    # Plain text: SQLAlchemy's names are of a subclass, which orjson does not take for keys.
+    return (str(table.schema or "public"), str(table.name))
 
 
 @dataclass(slots=True)

@@ -83,7 +83,9 @@ class SQLiteEmission(Writer):
         return value
 
     def path(self, column: ColumnElement[Any], target: Target) -> ColumnElement[Any]:
-        value: ColumnElement[Any] = column
+        kind = target.column.kind
+        document = kind.name.startswith("json") or kind.name.endswith("[]")
+        value: ColumnElement[Any] = column if document else func.json_quote(self.shown(column, kind))
         for step in target.path:
             key = sa.literal_column(str(step.key)) if isinstance(step.key, int) else quoted(step.key)
             value = value.op("->", return_type=sa.Text())(key)
@@ -104,15 +106,20 @@ class SQLiteEmission(Writer):
         return self.comparable(value, kind).in_(members)
 
     def comparable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
-        return sa.collate(value, "jsonb") if kind.name == "jsonb" else value
+        # As text, because SQLAlchemy collates nothing else.
+        return sa.collate(sa.type_coerce(value, sa.Text()), "jsonb") if kind.name == "jsonb" else value
 
     def ordered(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         if isinstance(kind, Enumeration):
-            places = {label: sa.literal_column(str(place)) for place, label in enumerate(kind.labels)}
+            places: dict[str, ColumnElement[Any]] = {
+                label: sa.literal_column(str(place)) for place, label in enumerate(kind.labels)
+            }
             return sa.case(*[(value == quoted(label), place) for label, place in places.items()])
+        if kind.name.endswith("[]"):
+            return sa.collate(sa.type_coerce(value, sa.Text()), "array")
         if kind.name.startswith("numeric") and isinstance(value, sa.ScalarSelect):
             # A sub-select hands on a column's value, but not its collation.
-            return sa.collate(value, "decimal")
+            return sa.collate(sa.type_coerce(value, sa.Text()), "decimal")
         return self.comparable(value, kind)
 
     def quantified(
@@ -127,7 +134,7 @@ class SQLiteEmission(Writer):
         member = next(iter(each.c))
         holds = compare(value, sa.type_coerce(member, kind.sql))
         witness = holds if quantifier is Quantifier.ANY else sa.not_(holds.self_group())
-        found = sa.select(sa.literal_column("1")).select_from(each).where(witness)
+        found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(each).where(witness)
         found = found.correlate_except(each)
         exists: ColumnElement[Any] = found.exists()
         answer = exists if quantifier is Quantifier.ANY else sa.not_(exists)
@@ -137,7 +144,11 @@ class SQLiteEmission(Writer):
 
     def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
         prefix = "(?i)" if test.operator.name == "imatch" else ""
-        compare = lambda left, right: left.regexp_match(right)  # noqa: E731
+
+        def compare(left: Any, right: Any) -> ColumnElement[Any]:
+            matched: ColumnElement[Any] = left.regexp_match(right)
+            return matched
+
         if test.quantifier is not None:
             members = self.literals(test.value, TEXT, lambda text: prefix + text)
             return self.quantified(value, TEXT, compare, members, test.quantifier)

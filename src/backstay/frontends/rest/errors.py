@@ -67,7 +67,8 @@ _BY_CLASS: Final[Mapping[str, int]] = {
 
 def status_of(state: str, message: str = "") -> int:
     """The HTTP status that PostgREST gives an SQLSTATE; ``PTxyz`` is the status xyz itself."""
-    if state == "21000" and message.endswith("requires a WHERE clause"):
+    # Unlike PostgREST's: two rows of one upsert that are the same row are the caller's fault, too.
+    if state == "21000" and message.endswith(("requires a WHERE clause", "cannot affect row a second time")):
         return 400
     if state == "22023" and message.startswith("role ") and message.endswith("does not exist"):
         return 401

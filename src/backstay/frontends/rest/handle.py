@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from backstay.dialects.execute import Judge
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
+from backstay.errors import MethodNotAllowed
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.parse import locate, parse
@@ -18,6 +19,9 @@ from backstay.settings import Settings
 
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
 """Runs a function for a caller, and lets the judge see its reply before the commit."""
+
+
+_ROOT_METHODS: Final = ("OPTIONS", "GET", "HEAD")
 
 
 class _Undone(Exception):
@@ -52,7 +56,7 @@ class Rest:
             BackstayError: worded by :mod:`backstay.frontends.rest.errors`.
         """
         if request.path == "/":
-            return self._root(request, caller)
+            return self._describe(request, caller)
         if request.method == "OPTIONS":
             return describe(self._methods(request.path))
         asked = parse(request, self._settings)
@@ -61,6 +65,13 @@ class Rest:
         except _Undone as undone:
             reply = undone.reply
         return respond(asked, reply, keyed=self._keyed(asked))
+
+    def _describe(self, request: Request, caller: Caller) -> Response:
+        if request.method == "OPTIONS":
+            return describe(_ROOT_METHODS)
+        if request.method not in _ROOT_METHODS:
+            raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}")
+        return self._root(request, caller)
 
     async def _ask(self, asked: Asked, caller: Caller) -> Reply:
         def judge(reply: Reply) -> None:

@@ -83,7 +83,7 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("time_add", times.time_add, 2),
     ("interval_text", times.interval_text, 1),
     ("date_trunc", times.date_trunc, 2),
-    ("cast_integer", casts.cast_integer, 1),
+    ("cast_integer", casts.cast_integer, 2),
     ("cast_float", casts.cast_float, 1),
     ("cast_boolean", casts.cast_boolean, 1),
     ("cast_uuid", casts.cast_uuid, 1),
@@ -92,6 +92,7 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("cast_timestamp", casts.cast_timestamp, 1),
     ("cast_timestamptz", casts.cast_timestamptz, 1),
     ("cast_interval", casts.cast_interval, 1),
+    ("array_text", documents.array_text, 1),
     ("fit_integer", casts.fit_integer, 2),
     ("fit_text", casts.fit_text, 2),
 )
@@ -108,6 +109,7 @@ def register(connection: apsw.Connection) -> None:
     """Install all functions, collations and the case-sensitive LIKE on a connection."""
     _register_collation(connection)
     connection.create_collation("jsonb", documents.compare)
+    connection.create_collation("array", documents.compare_arrays)
     for name, function, arguments in FUNCTIONS:
         connection.create_scalar_function(name, function, arguments, deterministic=True, flags=_HARMLESS)
     for name, aggregate in AGGREGATES:

@@ -11,22 +11,23 @@ from backstay.errors import InvalidDate, InvalidLiteral, OutOfRange, TooLong
 
 Value: TypeAlias = str | int | float | bytes | None
 
-_LARGEST = 2**63
-_INTEGERS = {16: "smallint", 32: "integer"}
+_INTEGERS = {16: "smallint", 32: "integer", 64: "bigint"}
 _TRUE = ("t", "true", "y", "yes", "on", "1")
 _FALSE = ("f", "false", "n", "no", "off", "0")
 
 
-def cast_integer(value: Value) -> int | None:
+def cast_integer(value: Value, bits: int = 64) -> int | None:
     """A whole number; a float is rounded to the nearest, half to even. Raises InvalidLiteral or OutOfRange."""
     if value is None:
         return None
+    kind, most = _INTEGERS[bits], 2 ** (bits - 1)
     try:
         number = round(value) if isinstance(value, float) else int(value)
     except (ValueError, OverflowError):
-        raise InvalidLiteral(f'invalid input syntax for type bigint: "{_shown(value)}"') from None
-    if not -_LARGEST <= number < _LARGEST:
-        raise OutOfRange("bigint out of range")
+        raise InvalidLiteral(f'invalid input syntax for type {kind}: "{_shown(value)}"') from None
+    if not -most <= number < most:
+        told = f'value "{value}" is out of range for type {kind}' if isinstance(value, str) else f"{kind} out of range"
+        raise OutOfRange(told)
     return number
 
 
@@ -107,7 +108,7 @@ def cast_interval(value: Value) -> int | None:
 def fit_integer(value: Value, bits: int) -> Value:
     """The value, unless it is a number that does not fit so many bits. Raises OutOfRange."""
     if isinstance(value, int) and not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
-        raise OutOfRange(f"{_INTEGERS.get(bits, 'bigint')} out of range")
+        raise OutOfRange(f"{_INTEGERS[bits]} out of range")
     return value
 
 
