@@ -18,7 +18,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from sqlalchemy.sql.elements import _IdentifiedClause
 from sqlalchemy.sql.selectable import SelectBase
 
-from backstay.dialects.dialect import Database, Transaction
+from backstay.dialects.dialect import Database
 from backstay.dialects.guarded.attributes import SPEAKING, Attributes
 from backstay.dialects.guarded.bounds import SYSTEM, Bounds, find_bounds
 from backstay.dialects.guarded.compiler import guard
@@ -96,26 +96,21 @@ def _raise(database: Database, error: Exception) -> NoReturn:
     raise found from error
 
 
-@asynccontextmanager
-async def trusted_transaction(session: AsyncSession, database: Database) -> AsyncIterator[Transaction]:
-    """The transaction that a session is in, for statements that were compiled with their rules.
-
-    Arguments:
-        session: guarded or not.
-        database: whose session it is.
-    """
-    held: Guard | None = session.sync_session.info.get(GUARD)
+@contextmanager
+def trusted(session: AsyncSession) -> Iterator[None]:
+    """Let pass, in a guarded session, what Backstay itself asks: statements that were compiled with their rules."""
+    held: Guard | None = session.info.get(GUARD)
     if held is None:
-        yield await database.transaction(session)
+        yield
         return
     with held.trust():
-        yield await database.transaction(session)
+        yield
 
 
-def attributes_of(session: Session) -> Attributes | None:
-    """What ``me`` is worth in a session; None where there are no rules, and nobody is the caller."""
+async def value_in(session: AsyncSession, attribute: CallerAttribute) -> Any:
+    """What an attribute of the caller is worth in a session; None where there are no rules, and nobody is the caller."""
     held: Guard | None = session.info.get(GUARD)
-    return None if held is None else held.attributes
+    return None if held is None else await session.run_sync(lambda _: held.attributes.value(attribute))
 
 
 class Guard:
