@@ -1,0 +1,55 @@
+"""Backstay: one typed Python file becomes a production backend."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backstay.about import __version__
+    from backstay.app import Backstay
+    from backstay.schema.caller import Caller, anyone, current, signed_in, system
+    from backstay.schema.declaration import Auth, AuthUser, Event, Hook, Kind, Resource
+    from backstay.schema.rule import Using
+    from backstay.schema.tenancy import Tenancy
+
+__all__ = [
+    "Auth",
+    "AuthUser",
+    "Backstay",
+    "Caller",
+    "Event",
+    "Hook",
+    "Kind",
+    "Resource",
+    "Tenancy",
+    "Using",
+    "__version__",
+    "anyone",
+    "current",
+    "signed_in",
+    "system",
+]
+
+_PLACES = {
+    "backstay.about": ("__version__",),
+    "backstay.app": ("Backstay",),
+    "backstay.schema.caller": ("Caller", "anyone", "current", "signed_in", "system"),
+    "backstay.schema.declaration": ("Auth", "AuthUser", "Event", "Hook", "Kind", "Resource"),
+    "backstay.schema.rule": ("Using",),
+    "backstay.schema.tenancy": ("Tenancy",),
+}
+_PLACE = {name: place for place, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    # Imported when first asked for: every module of the package imports this one, the command line's included.
+    if name not in _PLACE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_PLACE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
