@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.assembly import Assembly
+from backstay.server.assembly import Assembly
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller, System
 from backstay.schema.check import check

@@ -130,7 +130,9 @@ class Emission(ABC):
         alias = self.alias(target.source)
         if target.column.stored:
             return alias.c[target.column.name]  # type: ignore[no-any-return]
-        return self.own(target.column.expression, target.source)
+        # A caller whom rules do not bind has no tenant, and gives no answers.
+        narrowed = target.column.narrowed if self.plan.answers else None
+        return self.own(target.column.expression if narrowed is None else narrowed, target.source)
 
     def own(self, expression: ColumnElement[Any], source: Source) -> ColumnElement[Any]:
         """An expression over a resource's table, as one over this source."""

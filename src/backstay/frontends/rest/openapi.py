@@ -67,9 +67,7 @@ class OpenAPI:
         title, version: of the application.
     """
 
-    def __init__(
-        self, schema: Schema, settings: Settings, *, title: str = "Backstay", version: str = "1.0.0"
-    ) -> None:
+    def __init__(self, schema: Schema, settings: Settings, *, title: str = "Backstay", version: str = "1.0.0") -> None:
         self._schema = schema
         self._default = settings.schemas[0]
         self._info = {"title": title, "version": version}

@@ -1,0 +1,123 @@
+"""The parts of a running application, wired together: database, road, front ends, front door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.about import __version__
+from backstay.auth.identify import identify
+from backstay.auth.keys import read_keys
+from backstay.auth.verified import VerifiedTokens
+from backstay.dialects.call import call
+from backstay.dialects.connect import connect
+from backstay.dialects.execute import Judge
+from backstay.dialects.guarded import guarded_session
+from backstay.dialects.reply import Reply
+from backstay.dialects.road import Road
+from backstay.errors import BackstayError
+from backstay.frontends.http import Request, Response
+from backstay.frontends.rest.errors import render
+from backstay.frontends.rest.handle import Rest
+from backstay.frontends.rest.openapi import OpenAPI
+from backstay.query.nodes import Call
+from backstay.schema.caller import SERVICE, Caller, Role, System
+from backstay.schema.served import Schema
+from backstay.server.edge import Edge, FrontEnd
+from backstay.server.mounts import Mount
+from backstay.server.pages import load_pages
+from backstay.settings import Settings
+
+REST = "/rest/v1"
+OPENAPI = "/openapi.json"
+
+
+class Assembly:
+    """One application, ready to start.
+
+    Arguments:
+        schema: what is served.
+        settings: the settings in force.
+        mounts: other ASGI applications and their paths.
+        title: the application's name.
+
+    Raises:
+        DeclarationError: for keys or a database URL that cannot be.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        settings: Settings,
+        mounts: Sequence[tuple[str, Callable[..., Any]]] = (),
+        *,
+        title: str = "Backstay",
+    ) -> None:
+        self.title = title
+        self.schema = schema
+        self.settings = settings
+        self.engine = connect(settings.database, settings=settings, metadata=schema.metadata)
+        self.road = Road(schema, self.engine, settings)
+        self._keys = read_keys(settings)
+        self._verified = VerifiedTokens(settings.token_cache)
+        self._openapi = OpenAPI(schema, settings, title=title)
+        self.rest = Rest(self.road, self._call, self._openapi.respond, settings)
+        self.edge = self._edge(mounts)
+
+    def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
+        front_ends = [FrontEnd(REST, self.rest)]
+        if self.settings.docs:
+            front_ends.append(FrontEnd(OPENAPI, self._describe))
+        return Edge(
+            front_ends,
+            identify=self.identify,
+            render=self.render,
+            settings=self.settings,
+            mounts=[Mount(path, application) for path, application in mounts],
+            pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
+            on_start=[self.engine.database.start],
+            on_stop=[self.engine.database.close],
+            ready=self._is_ready,
+        )
+
+    def identify(self, headers: Any) -> Caller:
+        """Who sent a request with these headers."""
+        return identify(headers, self._keys, self._verified)
+
+    def render(self, error: BackstayError, caller: Caller) -> Response:
+        """An error in the words of the REST front end."""
+        return render(error, anonymous=caller.role is Role.ANON)
+
+    async def _call(self, query: Call, caller: Caller, judge: Judge) -> Reply:
+        return await call(self.schema, self.engine.database, query, caller, judge)
+
+    async def _describe(self, request: Request, caller: Caller) -> Response:
+        return self._openapi.respond(request, caller)
+
+    async def _is_ready(self) -> bool:
+        await self.engine.database.fetch("SELECT 1", [])
+        return True
+
+    def session(self, act_as: System | Caller | Any) -> AbstractAsyncContextManager[AsyncSession]:
+        """A session in which the rules of ``act_as`` hold: ``system``, a caller, or a user's row."""
+        return guarded_session(self.schema, self.engine.database, caller_of(act_as))
+
+    async def start(self) -> None:
+        """Open everything."""
+        await self.edge.start()
+
+    async def stop(self) -> None:
+        """Close everything."""
+        await self.edge.stop()
+
+
+def caller_of(act_as: System | Caller | Any) -> Caller:
+    """The caller that ``act_as`` stands for."""
+    if isinstance(act_as, System):
+        return SERVICE
+    if isinstance(act_as, Caller):
+        return act_as
+    return Caller(id=str(act_as.id), role=Role.AUTHENTICATED)
