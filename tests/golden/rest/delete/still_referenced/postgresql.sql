@@ -1,0 +1,2 @@
+-- delete
+DELETE FROM tags WHERE tags.id = CAST($1::VARCHAR AS INTEGER) RETURNING CAST(tags.id AS TEXT) AS id

@@ -1,0 +1,2 @@
+-- delete
+DELETE FROM tags WHERE tags.id = ? RETURNING id AS id

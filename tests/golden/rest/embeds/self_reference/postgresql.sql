@@ -1,0 +1,13 @@
+-- read
+SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+FROM (SELECT notes_1.number AS number, (SELECT row_to_json(_rows) AS row_to_json_1
+FROM (SELECT notes_2.number AS number, (SELECT row_to_json(_rows) AS row_to_json_2
+FROM (SELECT notes_3.number AS number
+FROM notes AS notes_3
+WHERE notes_2.parent_id = notes_3.id AND notes_3.org_id = CAST($1::VARCHAR AS UUID) AND (notes_3.public OR notes_3.author_id = CAST($2::VARCHAR AS UUID))
+ LIMIT 1) AS _rows) AS parent
+FROM notes AS notes_2
+WHERE notes_1.parent_id = notes_2.id AND notes_2.org_id = CAST($3::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($4::VARCHAR AS UUID))
+ LIMIT 1) AS _rows) AS parent
+FROM notes AS notes_1
+WHERE notes_1.org_id = CAST($5::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($6::VARCHAR AS UUID)) ORDER BY notes_1.number ASC NULLS LAST) AS _rows

@@ -1,0 +1,20 @@
+-- insert
+INSERT INTO notes (number, text, id, public, level, author_id, likes, org_id) SELECT anon_1.c0, anon_1.c1, anon_1.c2, CAST($1::VARCHAR AS BOOLEAN) AS anon_2, CAST($2::VARCHAR AS level) AS anon_3, CAST($3::VARCHAR AS UUID) AS anon_4, CAST($4::VARCHAR AS INTEGER) AS anon_5, (SELECT caller.org_id
+FROM users AS caller
+WHERE caller.id = CAST($5::VARCHAR AS UUID)) AS anon_6
+FROM json_to_recordset(CAST($6::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 VARCHAR, c2 UUID) ORDER BY anon_1.n RETURNING CAST(notes.id AS TEXT) AS id
+
+-- check of the new rows
+SELECT count(*) AS count_1
+FROM notes AS notes_1, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
+WHERE notes_1.id = anon_1.c0 AND notes_1.org_id = (SELECT caller.org_id
+FROM users AS caller
+WHERE caller.id = CAST($2::VARCHAR AS UUID)) AND notes_1.author_id = CAST($3::VARCHAR AS UUID)
+
+-- answer
+SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+FROM (SELECT notes_2.number AS number, notes_2.org_id AS org_id
+FROM notes AS notes_2, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
+WHERE notes_2.id = anon_1.c0 AND notes_2.org_id = (SELECT caller.org_id
+FROM users AS caller
+WHERE caller.id = CAST($2::VARCHAR AS UUID)) AND (notes_2.public OR notes_2.author_id = CAST($3::VARCHAR AS UUID)) ORDER BY anon_1.n) AS _rows

@@ -1,0 +1,18 @@
+-- insert
+INSERT INTO notes (number, text, id, public, level, author_id, likes, org_id) SELECT anon_2.value ->> 0 AS anon_1, anon_2.value ->> 1 AS anon_3, anon_2.value ->> 2 AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9
+FROM json_each(?) AS anon_2
+WHERE 1 = 1 RETURNING id AS id
+
+-- check of the new rows
+SELECT count(*) AS count_1
+FROM notes AS notes_1, json_each(?) AS anon_1
+WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ?
+
+-- answer
+SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
+FROM (SELECT json_object('number', notes_2.number, 'author', json((SELECT json_object('role', users_3.role) AS r
+FROM users AS users_3
+WHERE notes_2.author_id = users_3.id
+ LIMIT 1))) AS r
+FROM notes AS notes_2, json_each(?) AS anon_3
+WHERE notes_2.id = (anon_3.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY anon_3."key" NULLS LAST) AS anon_2

@@ -1,0 +1,8 @@
+-- insert
+INSERT INTO notes (number, org_id, text, id, public, level, author_id, likes) SELECT anon_1.c0, anon_1.c1, anon_1.c2, anon_1.c3, CAST($1::VARCHAR AS BOOLEAN) AS anon_2, CAST($2::VARCHAR AS level) AS anon_3, CAST($3::VARCHAR AS UUID) AS anon_4, CAST($4::VARCHAR AS INTEGER) AS anon_5
+FROM json_to_recordset(CAST($5::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 UUID, c2 VARCHAR, c3 UUID) ORDER BY anon_1.n RETURNING CAST(notes.id AS TEXT) AS id
+
+-- check of the new rows
+SELECT count(*) AS count_1
+FROM notes AS notes_1, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
+WHERE notes_1.id = anon_1.c0 AND notes_1.org_id = CAST($2::VARCHAR AS UUID) AND notes_1.author_id = CAST($3::VARCHAR AS UUID)

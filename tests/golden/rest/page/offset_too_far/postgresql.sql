@@ -1,0 +1,8 @@
+-- read
+SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1, (SELECT count(*) AS count_2
+FROM notes AS notes_1
+WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID))) AS anon_1
+FROM (SELECT notes_1.number AS number
+FROM notes AS notes_1
+WHERE notes_1.org_id = CAST($3::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($4::VARCHAR AS UUID))
+ LIMIT ALL OFFSET $5::BIGINT) AS _rows

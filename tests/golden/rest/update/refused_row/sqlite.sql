@@ -1,0 +1,7 @@
+-- update
+UPDATE notes SET number=? WHERE notes.org_id = ? AND (notes.public = 1 OR notes.author_id = ?) AND notes.org_id = ? AND notes.author_id = ? AND notes.number = ? RETURNING id AS id
+
+-- check of the new rows
+SELECT count(*) AS count_1
+FROM notes AS notes_1, json_each(?) AS anon_1
+WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ? AND notes_1.number > ?
