@@ -305,4 +305,4 @@ async def pipeline(db: AsyncSession) -> dict[str, int]:
     The session is the caller's, so the rules of applications hold in it and there is nothing to filter by.
     """
     found = await db.execute(select(Application.status, func.count()).group_by(Application.status))
-    return {status.name: count for status, count in found.tuples()}
+    return {status.name: count for status, count in found}

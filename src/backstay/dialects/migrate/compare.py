@@ -21,8 +21,12 @@ from backstay.dialects.migrate.enums import (
     known_enums,
     wanted_enums,
 )
+from backstay.dialects.migrate.ways import PostgreSQLWay, SQLiteWay
 from backstay.schema.kind import kind_of
 from backstay.schema.naming import name_constraints
+
+WAYS = (PostgreSQLWay, SQLiteWay)
+"""Alembic goes these ways, in every context opened here."""
 
 Change: TypeAlias = MigrateOperation
 """One operation, or the operations on one table (``ops.ModifyTableOps``)."""

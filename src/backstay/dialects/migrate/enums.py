@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from alembic.autogenerate import renderers
-from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations import MigrateOperation, Operations
 
 Enums: TypeAlias = dict[tuple[str | None, str], list[str]]
@@ -102,22 +101,6 @@ def differences(known: Mapping[tuple[str | None, str], list[str]], wanted: Enums
         if new:
             found.append(ExtendEnum(name, new, schema))
     return found
-
-
-class _PostgreSQL(PostgresqlImpl):
-    """Alembic's way with PostgreSQL, but for this: a table does not make the types of its columns by itself.
-
-    Alembic's own makes them for each table anew, which fails for the second one.
-    """
-
-    __dialect__ = "postgresql"
-
-    def create_table(self, table: sa.Table, **kw: Any) -> None:
-        for column in table.columns:
-            type_: Any = column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type
-            if isinstance(type_, sa.Enum):
-                type_.create_type = False
-        super().create_table(table, **kw)
 
 
 # Carrying out -------------------------------------------------------------------------------------------------

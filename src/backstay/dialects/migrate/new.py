@@ -1,21 +1,39 @@
-"""``new(...)``: what the models have that the scripts do not, as the next script."""
+"""``new(...)``: what the models have that the scripts do not, as the next script: one that runs on every database."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import sqlalchemy as sa
+from alembic.autogenerate import render_python_code
 from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
 
 from backstay.dialects.migrate.applied import read_applied, record
 from backstay.dialects.migrate.apply import apply
 from backstay.dialects.migrate.compare import Change, compare, open_context
 from backstay.dialects.migrate.enums import Enums
 from backstay.dialects.migrate.run import run, scratch
-from backstay.dialects.migrate.scripts import Script, read_scripts
-from backstay.dialects.migrate.write import write_script
+from backstay.dialects.migrate.scripts import Script, next_name, read_scripts
 from backstay.errors import DatabaseUnavailable, DeclarationError
+
+_TEXT = '''"""{message}
+
+{place}
+"""
+
+{imports}
+
+revision = {revision!r}
+down_revision = {after!r}
+
+
+def upgrade() -> None:
+{body}
+'''
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,7 @@ async def new(url: str, metadata: sa.MetaData, folder: Path, message: str, *, em
             changes = [] if empty else compare(connection, metadata, enums=enums, removed=True)
             if not changes and not empty:
                 return None
-            script = write_script(folder, scripts, message, changes, open_context(connection))
+            script = _write(folder, scripts, message, changes, open_context(connection))
             return Written(script, tuple(losses(changes)))
 
         return await run(other, look, writing=True)
@@ -86,15 +104,84 @@ def losses(changes: list[Change]) -> list[str]:
 
 
 async def _mark(url: str, metadata: sa.MetaData, scripts: tuple[Script, ...], script: Script) -> bool:
-    def look(connection: sa.Connection) -> bool:
+    """Note the script as applied where the database has its changes already."""
+
+    def look(connection: sa.Connection) -> list[str] | None:
         known = read_applied(connection)
         pending = [each.revision for each in scripts if each.revision not in known]
-        if (pending and known) or compare(connection, metadata):
-            return False
-        record(connection, *pending, script.revision)
-        return True
+        return None if (pending and known) or compare(connection, metadata) else pending
 
     try:
-        return await run(url, look, writing=True)
+        pending = await run(url, look, writing=False)
     except DatabaseUnavailable:
         return False
+    if pending is None:
+        return False
+    await run(url, lambda connection: record(connection, *pending, script.revision), writing=True)
+    return True
+
+
+# The text ---------------------------------------------------------------------------------------------------------
+
+
+def _write(
+    folder: Path, scripts: tuple[Script, ...], message: str, changes: Sequence[Change], context: MigrationContext
+) -> Script:
+    """Write a new script at the end of the line.
+
+    Arguments:
+        folder: where; it is made if need be.
+        scripts: the ones there are.
+        message: what it is for.
+        changes: what it does; none: the user fills it in.
+        context: of the database that the changes were found on.
+    """
+    imports: set[str] = set()
+    body = render_python_code(
+        ops.UpgradeOps(ops=list(changes)),
+        render_as_batch=True,
+        render_item=lambda kind, item, autogen: _spell(kind, item, autogen, imports),
+        migration_context=context,
+    )
+    revision = next_name(scripts, message)
+    after = scripts[-1].revision if scripts else None
+    text = _TEXT.format(
+        message=message.replace('"""', "'''").strip() or revision,
+        place=f"Follows {after}." if after else "The first migration.",
+        imports="\n".join(["import sqlalchemy as sa", "from alembic import op", *sorted(imports)]),
+        revision=revision,
+        after=after,
+        body=_tidy(body),
+    )
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{revision}.py"
+    file.write_text(text, encoding="utf-8")
+    return Script(revision, after, message, file)
+
+
+def _tidy(body: str) -> str:
+    lines = [line.rstrip() for line in body.splitlines() if not line.lstrip().startswith("# ###")]
+    # Alembic leaves what a table is made of at the margin.
+    shown = [f"    {line}" if line.startswith("    sa.") else line for line in lines]
+    return "\n".join(shown).strip("\n") or "    pass"
+
+
+def _spell(kind: str, item: Any, autogen: Any, imports: set[str]) -> str | Literal[False]:
+    """How a type or a default is written, where Alembic's own way would tie the script to one database."""
+    if kind == "server_default" and isinstance(item, sa.DefaultClause):
+        if isinstance(item.arg, sa.sql.functions.Function | sa.sql.functions.GenericFunction) and not list(
+            item.arg.clauses
+        ):
+            return f"sa.func.{item.arg.name}()"
+        return False
+    if kind != "type":
+        return False
+    place = "sa"
+    module = type(item).__module__
+    if module.startswith("sqlalchemy.dialects."):
+        place = module.split(".")[2]
+        imports.add(f"from sqlalchemy.dialects import {place}")
+    if isinstance(item, sa.ARRAY):
+        inner = item.item_type
+        return f"{place}.ARRAY({_spell('type', inner, autogen, imports) or f'sa.{inner!r}'})"
+    return f"{place}.{item!r}" if place != "sa" else False

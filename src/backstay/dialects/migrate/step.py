@@ -77,14 +77,12 @@ def _step(connection: sa.Connection, metadata: sa.MetaData, *, allow_loss: bool)
             lossy = True
             risky = None
         for part in (safe, risky):
-            if part is None:
-                continue
-            failure = _perform(connection, part)
-            words = [_words(each, doing=failure is None) for each in _each(part) if not _is_last_step(each, added)]
-            if failure is None:
-                done += [word for word in words if word]
-            else:
-                left += [f"{word}: {failure}" for word in words if word]
+            for tried, failure in _perform_what_can_be(connection, part) if part is not None else ():
+                words = [_words(each, doing=failure is None) for each in _each(tried) if not _is_last_step(each, added)]
+                if failure is None:
+                    done += [word for word in words if word]
+                else:
+                    left += [f"{word}: {failure}" for word in words if word]
     left += describe_lost_labels(connection, metadata)
     return Steps(done, left, lossy)
 
@@ -94,6 +92,17 @@ def _is_last_step(operation: Change, added: set[str]) -> bool:
     if isinstance(operation, ops.AddColumnOp):
         added.add(f"{operation.table_name}.{operation.column.name}")
     return isinstance(operation, ops.AlterColumnOp) and f"{operation.table_name}.{operation.column_name}" in added
+
+
+def _perform_what_can_be(connection: sa.Connection, change: Change) -> Iterator[tuple[Change, str | None]]:
+    """Carry out a change; where it cannot be done as one, each of its parts that can. Each with why it could not."""
+    failure = _perform(connection, change)
+    if failure is None or not isinstance(change, ops.ModifyTableOps) or len(change.ops) == 1:
+        yield change, failure
+        return
+    for operation in change.ops:
+        part = ops.ModifyTableOps(change.table_name, [operation], schema=change.schema)
+        yield part, _perform(connection, part)
 
 
 def _perform(connection: sa.Connection, change: Change) -> str | None:

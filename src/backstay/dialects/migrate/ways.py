@@ -1,0 +1,39 @@
+"""Alembic's ways with each database, where they need mending. Alembic finds these by the dialect's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl.sqlite import SQLiteImpl
+
+
+class PostgreSQLWay(PostgresqlImpl):
+    """PostgreSQL, where a table does not make the types of its columns by itself.
+
+    Alembic's own makes them for each table anew, which fails for the second one; ``op.create_enum`` makes them here.
+    """
+
+    __dialect__ = "postgresql"
+
+    def create_table(self, table: sa.Table, **kw: Any) -> None:
+        """Make a table."""
+        for column in table.columns:
+            type_: Any = column.type.item_type if isinstance(column.type, sa.ARRAY) else column.type
+            if isinstance(type_, sa.Enum):
+                type_.create_type = False
+        super().create_table(table, **kw)
+
+
+class SQLiteWay(SQLiteImpl):
+    """SQLite, where a rebuilt table computes its generated columns anew; they cannot be copied."""
+
+    __dialect__ = "sqlite"
+
+    def prep_table_for_batch(self, batch_impl: Any, table: sa.Table) -> None:
+        """Before the rows of ``table`` are copied into its new form."""
+        super().prep_table_for_batch(batch_impl, table)
+        for column in batch_impl.new_table.columns:
+            if column.computed is not None:
+                batch_impl.column_transfers[column.name].pop("expr", None)
