@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Grouping
 
 from backstay.dialects.adapt import adapt
 from backstay.dialects.dialect import Parameter, Statement
@@ -41,6 +42,8 @@ from backstay.schema.kind import CASTS, Kind, kind_of
 Labelled: TypeAlias = tuple[str, ColumnElement[Any]]
 
 _BIG = 2**63 - 1
+_MANY = 50
+"""Conditions that are joined without brackets; databases bound how deeply expressions nest."""
 TEXT = CASTS["text"]
 _BIGINT = CASTS["bigint"]
 _COMPARE: dict[str, Callable[[Any, Any], ColumnElement[Any]]] = {
@@ -176,7 +179,7 @@ class Emission(ABC):
         found = self.rule(rows.source)
         found += [self.predicate(each) for each in rows.where]
         found += [self.exists(branch) for branch in rows.branches if branch.join is Join.INNER]
-        return found
+        return shallow(found, sa.and_)
 
     def select(self, rows: Rows, conditions: Iterable[ColumnElement[Any]] = ()) -> sa.Select[Any]:
         """The rows as a select of one labelled column per key, in order, page by page."""
@@ -380,8 +383,8 @@ class Emission(ABC):
             found = self.exists(predicate.branch)
             return sa.not_(found) if predicate.negated else found
         if isinstance(predicate, Combination):
-            items = [self.predicate(item).self_group() for item in predicate.items]
-            joined = sa.and_(*items) if predicate.connective is Connective.AND else sa.or_(*items)
+            join = sa.and_ if predicate.connective is Connective.AND else sa.or_
+            joined = join(*shallow([self.predicate(item).self_group() for item in predicate.items], join))
             return self.negated(joined) if predicate.negated else joined
         tested = self.test(predicate)
         return self.negated(tested) if predicate.negated else tested
@@ -527,6 +530,15 @@ class Emission(ABC):
         processor, value = processors.get(name), constants[name]
         fixed = processor(value) if callable(processor) else value
         return lambda values, caller: fixed
+
+
+def shallow(conditions: list[ColumnElement[Any]], join: Callable[..., ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """Conditions to be joined, in brackets where they are many: ``a AND b AND …`` nests once for each."""
+    if len(conditions) <= _MANY:
+        return conditions
+    groups = (conditions[start : start + _MANY] for start in range(0, len(conditions), _MANY))
+    # SQLAlchemy would take mere brackets off again.
+    return [sa.type_coerce(Grouping(join(*group)), sa.Boolean()) for group in groups]
 
 
 def unavailable(operator: Operator) -> NotImplementedHere:

@@ -98,8 +98,10 @@ class _Description:
         try:
             return kind_of(type_)
         except DeclarationError as error:
-            hint = error.hint or "Give the column another type."
-            self.report("BS129", f"`{name}` of {self.table.name}: {error.message}", hint, attribute=attribute)
+            message, hint = error.message, error.hint or "Give the column another type."
+            if isinstance(type_, sa.types.NullType):
+                message, hint = "it has no type", "Say the type: sa.func.name(..., type_=sa.String)."
+            self.report("BS129", f"`{name}` of {self.table.name}: {message}", hint, attribute=attribute)
             return other("text")
 
     # Defaults ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from backstay.schema.caller import CallerAttribute, SignedIn
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.spelling import pythonic_rules
 from backstay.schema.column import Expressed
-from backstay.schema.declaration import Declarations, Resource
+from backstay.schema.declaration import Asked, Declarations, Resource
 from backstay.schema.rule import Place, Using
 from backstay.schema.served import Schema, Served
 
@@ -24,10 +24,13 @@ _STARTING: Final = timedelta(minutes=10)
 def check_rules(schema: Schema, declarations: Declarations) -> Iterator[Finding]:
     """Findings about the rules of every resource."""
     for declared in declarations.resources:
+        yield from _missing(getattr(declared.model, "__name__", str(declared.model)), declared.asked, declared.place)
         yield from pythonic_rules(declared.place)
         yield from _same_using(declared)
+    for reflection in declarations.reflections:
+        yield from _missing("what app.reflect() finds", reflection.asked, reflection.place)
+        yield from pythonic_rules(reflection.place)
     for served in schema.resources.values():
-        yield from _missing(served)
         yield from _never(served)
         yield from _callers(schema, served)
         yield from _frozen_times(served)
@@ -49,14 +52,13 @@ def _is_sql(expression: Any) -> bool:
     return isinstance(expression, sa.ClauseElement) or hasattr(expression, "__clause_element__")
 
 
-def _missing(served: Served) -> Iterator[Finding]:
-    rules, name = served.rules, served.name[1]
-    if all(getattr(rules, rule) is None for rule in _RULES):
+def _missing(name: str, asked: Asked, place: Place) -> Iterator[Finding]:
+    if asked.select is asked.insert is asked.update is asked.delete is None:
         hint = "Say who may do what: select=anyone, select=signed_in, write=Note.author_id == me.id ..."
-        yield Finding("BS121", f"{name} has no rule, so nobody may use it", hint, served.place)
-    elif rules.select is None and (rules.update is not None or rules.delete is not None):
+        yield Finding("BS121", f"{name} has no rule, so nobody may use it", hint, place)
+    elif asked.select is None and not (asked.update is asked.delete is None):
         hint = "Add select=: a row is found by what the caller may see."
-        yield Finding("BS111", f"rows of {name} may be changed but not seen", hint, served.place)
+        yield Finding("BS111", f"rows of {name} may be changed but not seen", hint, place)
 
 
 def _never(served: Served) -> Iterator[Finding]:

@@ -36,30 +36,33 @@ from backstay.schema.kind import kind_of
 _PAGE = "Write it with what docs/reference/rules.md lists."
 
 
-def refuse(expression: ColumnElement[Any], table: sa.Table | None) -> list[Refusal]:
+def refuse(expression: ColumnElement[Any], table: sa.Table) -> list[Refusal]:
     """Everything that a condition says outside of the subset; nothing where it is within.
 
     Arguments:
         expression: woven (:mod:`.weave`).
-        table: whose row it speaks of; None: of no row.
+        table: whose row it speaks of.
     """
-    reading = _Reading(table)
+    reading = _Reading(frozenset({table}))
     reading.condition(expression)
     return list(dict.fromkeys(reading.found))
 
 
-def refuse_value(expression: ColumnElement[Any], table: sa.Table | None) -> list[Refusal]:
+def refuse_value(expression: ColumnElement[Any], table: sa.Table) -> list[Refusal]:
     """The same for an expression that is a value: a computed column, a default."""
-    reading = _Reading(table)
+    reading = _Reading(frozenset({table}))
     reading.value(expression)
     return list(dict.fromkeys(reading.found))
 
 
 @dataclass(slots=True)
 class _Reading:
-    """One expression being read; ``aggregating`` is where aggregates may stand."""
+    """One expression being read.
 
-    table: sa.Table | None
+    ``known`` are the tables within reach; ``aggregating`` is where aggregates may stand.
+    """
+
+    known: frozenset[Any]
     found: list[Refusal] = field(default_factory=list)
     aggregating: bool = False
 
@@ -94,11 +97,12 @@ class _Reading:
                 "`literal_column()`" if getattr(column, "is_literal", False) else f"`{column}`, a column of no table,"
             )
             return self.refuse(f"{name} is not among what rules may say", "Name the model's attribute: `Note.title`.")
-        if isinstance(table, sa.Table) and table is not self.table:
+        if table not in self.known:
+            name = getattr(table, "element", table).name
             self.refuse(
-                f"`{column}` belongs to another table, {table.name}",
-                f"Ask whether there is such a row: relationship.has(...), relationship.any(...), or "
-                f"sa.exists().where({table.name}.… == …).",
+                f"`{show(column)}` belongs to another table, {name}",
+                "Ask whether there is such a row: relationship.has(...), relationship.any(...), or "
+                "sa.exists().where(...).",
                 OTHER_TABLE,
             )
         return sort_of(column.type)
@@ -191,7 +195,7 @@ class _Reading:
 
     def sorts(self, sides: Iterable[Any]) -> str:
         """The sorts of several sides, in words."""
-        return " with a ".join(dict.fromkeys(_Reading(self.table).value(side) for side in sides))
+        return " with a ".join(dict.fromkeys(_Reading(self.known).value(side) for side in sides))
 
     def equality(self, binary: Any) -> str:
         """Equal or not, with or without regard of NULL."""
@@ -255,7 +259,8 @@ class _Reading:
             lefts = lefts * len(rights)
         else:
             return self.refuse(f"`{show(binary)}` is not among what rules may say", "Give a list or a sa.select(...).")
-        reading = _Reading(self.table, self.found, aggregating=True)
+        known = self.known | (_own(right.element) if isinstance(right, sa.ScalarSelect) else frozenset())
+        reading = _Reading(known, self.found, aggregating=True)
         for left, each in zip(lefts, rights, strict=True):
             reading.compare(binary, left, each)
         return BOOLEAN
@@ -378,14 +383,14 @@ class _Reading:
                 f"`{show(select)}` may find several rows",
                 "Ask with .in_(sa.select(...)) or exists(), or take an aggregate, or .order_by(...).limit(1).",
             )
-        return _Reading(self.table, aggregating=True).value(columns[0])
+        return _Reading(self.known | _own(select), aggregating=True).value(columns[0])
 
     def select(self, select: Any) -> bool:
         """Read a sub-select's parts; whether it is one at all."""
         if not isinstance(select, sa.Select):
             self.value(select)
             return False
-        inner = _Reading(self.table, self.found)
+        inner = _Reading(self.known | _own(select), self.found)
         for condition in single.conditions(select):
             inner.condition(condition)
         for each in select._group_by_clauses:
@@ -442,6 +447,11 @@ _READERS: Final[tuple[tuple[type[Any] | tuple[type[Any], ...], Read], ...]] = (
     (FunctionElement, _Reading.function),
     (elements.ColumnClause, _Reading.column),
 )
+
+
+def _own(select: Any) -> frozenset[Any]:
+    """The tables that a woven sub-select reads."""
+    return frozenset(select._correlate_except or ())
 
 
 def _columns(select: Any) -> Iterator[Any]:

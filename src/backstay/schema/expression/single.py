@@ -14,7 +14,7 @@ from backstay.schema.relate import uniques_of
 
 
 def is_single(select: sa.Select[Any]) -> bool:
-    """Whether a sub-select has one row at most: an aggregate of all, the first of an order, or found by its key."""
+    """Whether a sub-select has one row at most: an aggregate of all, the first, or found by its key."""
     if select._group_by_clauses:
         return False
     if all(is_aggregate(column) for column in select._raw_columns):
@@ -64,8 +64,7 @@ def _is_fixed(column: Any) -> bool:
 
 
 def _is_first(select: sa.Select[Any]) -> bool:
-    limit = select._limit_clause
-    return limit is not None and getattr(limit, "value", None) == 1 and bool(select._order_by_clauses)
+    return getattr(select._limit_clause, "value", None) == 1
 
 
 def _is_found_by_keys(select: sa.Select[Any]) -> bool:
