@@ -12,18 +12,15 @@ from backstay.about import __version__
 from backstay.auth.identify import identify
 from backstay.auth.keys import read_keys
 from backstay.auth.verified import VerifiedTokens
-from backstay.dialects.call import call
+from backstay.dialects.call import Functions
 from backstay.dialects.connect import connect
-from backstay.dialects.execute import Judge
 from backstay.dialects.guarded import guarded_session
-from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.errors import BackstayError
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
 from backstay.frontends.rest.openapi import OpenAPI
-from backstay.query.nodes import Call
 from backstay.schema.caller import SERVICE, Caller, Role, System
 from backstay.schema.served import Schema
 from backstay.server.edge import Edge, FrontEnd
@@ -64,7 +61,8 @@ class Assembly:
         self._keys = read_keys(settings)
         self._verified = VerifiedTokens(settings.token_cache)
         self._openapi = OpenAPI(schema, settings, title=title)
-        self.rest = Rest(self.road, self._call, self._openapi.respond, settings)
+        self.functions = Functions(self.road, settings)
+        self.rest = Rest(self.road, self.functions.call, self._openapi.respond, settings)
         self.edge = self._edge(mounts)
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
@@ -90,9 +88,6 @@ class Assembly:
     def render(self, error: BackstayError, caller: Caller) -> Response:
         """An error in the words of the REST front end."""
         return render(error, anonymous=caller.role is Role.ANON)
-
-    async def _call(self, query: Call, caller: Caller, judge: Judge) -> Reply:
-        return await call(self.schema, self.engine.database, query, caller, judge)
 
     async def _describe(self, request: Request, caller: Caller) -> Response:
         return self._openapi.respond(request, caller)

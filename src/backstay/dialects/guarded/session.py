@@ -23,7 +23,7 @@ from backstay.dialects.guarded.attributes import SPEAKING, Attributes
 from backstay.dialects.guarded.bounds import SYSTEM, Bounds, find_bounds
 from backstay.dialects.guarded.compiler import guard
 from backstay.dialects.guarded.writes import Flush, Parameters, fill_new, verify_new
-from backstay.errors import BackstayError, Conflict, NotFound, PermissionDenied
+from backstay.errors import BackstayError, Conflict, NotFound, PermissionDenied, ReadOnly
 from backstay.schema.caller import Caller, CallerAttribute
 from backstay.schema.served import Schema
 
@@ -59,7 +59,7 @@ async def guarded_session(
     try:
         async with database.session(readonly=readonly) as session:
             if not caller.passes_rules:
-                Guard(schema, caller).attach(session.sync_session)
+                Guard(schema, caller, readonly=readonly).attach(session.sync_session)
             with _insisting(session.sync_session):
                 yield session
     except Exception as error:
@@ -108,7 +108,7 @@ def trusted(session: AsyncSession) -> Iterator[None]:
 
 
 async def value_in(session: AsyncSession, attribute: CallerAttribute) -> Any:
-    """What an attribute of the caller is worth in a session; None where there are no rules, and nobody is the caller."""
+    """What an attribute of the caller is worth in a session; None where nobody is the caller, and no rules hold."""
     held: Guard | None = session.info.get(GUARD)
     return None if held is None else await session.run_sync(lambda _: held.attributes.value(attribute))
 
@@ -119,12 +119,14 @@ class Guard:
     Arguments:
         schema: what is served.
         caller: whose rules hold.
+        readonly: whether nothing may be written.
     """
 
-    def __init__(self, schema: Schema, caller: Caller) -> None:
+    def __init__(self, schema: Schema, caller: Caller, *, readonly: bool = False) -> None:
         self.bounds = find_bounds(schema, caller)
         self.attributes = Attributes(caller, self._look_up)
         self._schema = schema
+        self._readonly = readonly
         self._session: Session | None = None
         self._dialects: tuple[sa.Dialect, sa.Dialect] | None = None
         self._flush: Flush | None = None
@@ -171,6 +173,9 @@ class Guard:
         connection.dialect = trusting if self._trusting else guarded
         if self._trusting or isinstance(statement, SelectBase | _IdentifiedClause):
             return
+        if self._readonly and isinstance(statement, sa.sql.dml.UpdateBase):
+            # Before rows are locked for it, which would be refused in other words.
+            raise ReadOnly(f"cannot execute {statement.__visit_name__.upper()} in a read-only transaction")
         sets: Sequence[Parameters] = multiple or [single]
         if self._flush is not None and self._is_flushing():
             self._write(connection, statement, sets)
@@ -193,7 +198,7 @@ class Guard:
                 self._refuse(statement)
 
     def _refuse(self, statement: Any) -> NoReturn:
-        kind = type(statement).__name__.lower()
+        kind = getattr(statement, "__visit_name__", type(statement).__name__)
         if isinstance(statement, sa.Insert):
             hint = "Add objects to the session instead: session.add_all()."
         elif isinstance(statement, sa.Update | sa.Delete):

@@ -1,0 +1,58 @@
+"""``find_function(schema, query)``: the function that a call means, by its name and the names of its arguments."""
+
+from __future__ import annotations
+
+from backstay.errors import UnknownFunction
+from backstay.plan.find import closest
+from backstay.query.nodes import Call
+from backstay.schema.served import Function, Schema
+
+_UNNAMED = {"text/plain": "text", "text/xml": "xml", "application/octet-stream": "bytea"}
+_LIKE_ENOUGH = 0.33
+
+
+def find_function(schema: Schema, query: Call) -> Function:
+    """The function of that name, if the call gives every argument that it requires, and none that it has not.
+
+    Raises:
+        UnknownFunction: in PostgREST's words, with the closest name or list of parameters.
+    """
+    function = schema.functions.get((query.schema, query.function))
+    if function is None or not _takes(function, set(query.names)):
+        raise _unknown(schema, query, function)
+    return function
+
+
+def _takes(function: Function, given: set[str]) -> bool:
+    required = {argument.name for argument in function.arguments if argument.required}
+    return required <= given <= {argument.name for argument in function.arguments}
+
+
+def _unknown(schema: Schema, query: Call, found: Function | None) -> UnknownFunction:
+    name = f"{query.schema}.{query.function}"
+    names = ", ".join(sorted(query.names))
+    unnamed = None if query.readonly else _UNNAMED.get(query.media or "")
+    if unnamed is not None:
+        shown, searched = "", f" with a single unnamed {unnamed} parameter"
+    elif names:
+        shown, searched = f"({names})", f" with parameter{'s' if len(query.names) > 1 else ''} {names}"
+    else:
+        shown = searched = " without parameters"
+    if not query.readonly and query.media is None:
+        searched += " or with a single unnamed json/jsonb parameter"
+    return UnknownFunction(
+        f"Could not find the function {name}{shown} in the schema cache",
+        detail=f"Searched for the function {name}{searched}, but no matches were found in the schema cache.",
+        hint=None if unnamed is not None else _hint(schema, query, found, f"({names})"),
+    )
+
+
+def _hint(schema: Schema, query: Call, found: Function | None, given: str) -> str | None:
+    if found is None:
+        known = [name for space, name in schema.functions if space == query.schema]
+        like = closest(query.function, known)
+    else:
+        parameters = ", ".join(sorted(argument.name for argument in found.arguments))
+        close = closest(given, [f"({parameters})"], similarity=_LIKE_ENOUGH)
+        like = None if close is None else f"{query.function}{close}"
+    return None if like is None else f"Perhaps you meant to call the function {query.schema}.{like}"
