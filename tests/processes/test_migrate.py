@@ -404,7 +404,6 @@ down_revision = {after!r}
 
 import os, time
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from alembic import op
 
 

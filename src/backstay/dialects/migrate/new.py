@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic.autogenerate import render_python_code
+from alembic.autogenerate.api import AutogenContext
+from alembic.autogenerate.render import _repr_type
 from alembic.operations import ops
-from alembic.runtime.migration import MigrationContext
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from backstay.dialects.migrate.applied import read_applied, record
 from backstay.dialects.migrate.apply import apply
@@ -73,7 +75,7 @@ async def new(url: str, metadata: sa.MetaData, folder: Path, message: str, *, em
             changes = [] if empty else compare(connection, metadata, enums=enums, removed=True)
             if not changes and not empty:
                 return None
-            script = _write(folder, scripts, message, changes, open_context(connection))
+            script = _write(folder, scripts, message, changes)
             return Written(script, tuple(losses(changes)))
 
         return await run(other, look, writing=True)
@@ -124,9 +126,7 @@ async def _mark(url: str, metadata: sa.MetaData, scripts: tuple[Script, ...], sc
 # The text ---------------------------------------------------------------------------------------------------------
 
 
-def _write(
-    folder: Path, scripts: tuple[Script, ...], message: str, changes: Sequence[Change], context: MigrationContext
-) -> Script:
+def _write(folder: Path, scripts: tuple[Script, ...], message: str, changes: Sequence[Change]) -> Script:
     """Write a new script at the end of the line.
 
     Arguments:
@@ -134,14 +134,18 @@ def _write(
         scripts: the ones there are.
         message: what it is for.
         changes: what it does; none: the user fills it in.
-        context: of the database that the changes were found on.
     """
     imports: set[str] = set()
+
+    def spell(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
+        spelt = _spell(kind, item, autogen)
+        imports.update(_imports(item))
+        return spelt
+
+    # PostgreSQL's spellings of defaults are those that every database understands here.
+    context = open_context(None, dialect=PGDialect())  # type: ignore[no-untyped-call]
     body = render_python_code(
-        ops.UpgradeOps(ops=list(changes)),
-        render_as_batch=True,
-        render_item=lambda kind, item, autogen: _spell(kind, item, autogen, imports),
-        migration_context=context,
+        ops.UpgradeOps(ops=list(changes)), render_as_batch=True, render_item=spell, migration_context=context
     )
     revision = next_name(scripts, message)
     after = scripts[-1].revision if scripts else None
@@ -166,7 +170,15 @@ def _tidy(body: str) -> str:
     return "\n".join(shown).strip("\n") or "    pass"
 
 
-def _spell(kind: str, item: Any, autogen: Any, imports: set[str]) -> str | Literal[False]:
+def _imports(item: Any) -> Iterator[str]:
+    """What a script must import to speak of a type."""
+    for each in (item, getattr(item, "item_type", None)):
+        module = type(each).__module__
+        if module.startswith("sqlalchemy.dialects."):
+            yield f"from sqlalchemy.dialects import {module.split('.')[2]}"
+
+
+def _spell(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """How a type or a default is written, where Alembic's own way would tie the script to one database."""
     if kind == "server_default" and isinstance(item, sa.DefaultClause):
         if isinstance(item.arg, sa.sql.functions.Function | sa.sql.functions.GenericFunction) and not list(
@@ -174,14 +186,7 @@ def _spell(kind: str, item: Any, autogen: Any, imports: set[str]) -> str | Liter
         ):
             return f"sa.func.{item.arg.name}()"
         return False
-    if kind != "type":
-        return False
-    place = "sa"
-    module = type(item).__module__
-    if module.startswith("sqlalchemy.dialects."):
-        place = module.split(".")[2]
-        imports.add(f"from sqlalchemy.dialects import {place}")
-    if isinstance(item, sa.ARRAY):
-        inner = item.item_type
-        return f"{place}.ARRAY({_spell('type', inner, autogen, imports) or f'sa.{inner!r}'})"
-    return f"{place}.{item!r}" if place != "sa" else False
+    # Not PostgreSQL's own, which Alembic knows how to write.
+    if kind == "type" and type(item) is sa.ARRAY:
+        return f"sa.ARRAY({_repr_type(item.item_type, autogen)})"
+    return False
