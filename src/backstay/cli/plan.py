@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-import orjson
 from cyclopts import Parameter
 
 from backstay.app import Backstay
@@ -90,8 +89,6 @@ def _read_request(text: str, body: str, prefer: str) -> Request:
     headers = {"content-type": "application/json"}
     if prefer:
         headers["prefer"] = prefer
-    if body:
-        orjson.loads(body)
     return Request(method.upper(), path, query, headers, body.encode())
 
 

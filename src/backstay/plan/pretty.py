@@ -44,6 +44,7 @@ class _Printer:
         self.depth = 0
         self.indent = 0
         self.placeholders = 0
+        self.between: list[int] = []
 
     def print(self, sql: str) -> str:
         tokens = list(_words(sql))
@@ -75,7 +76,11 @@ class _Printer:
             token = f"?{self.placeholders}"
         elif self.depth == select.depth and _is_clause(word, previous, following):
             self.line(select.indent)
-        elif self.depth == select.depth and word in _CONNECTIVES and previous.upper() != "BETWEEN":
+        elif word == "BETWEEN":
+            self.between.append(self.depth)
+        elif word == "AND" and self.between and self.between[-1] == self.depth:
+            self.between.pop()
+        elif self.depth == select.depth and word in _CONNECTIVES:
             self.line(select.indent + 1)
         self.parts.append(token)
 
