@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.hybrid import HybridExtensionType
 from sqlalchemy.orm import Mapper, QueryableAttribute
 from sqlalchemy.sql import visitors
+from sqlalchemy.types import TypeEngine
 
 from backstay.errors import BackstayError, DeclarationError
 from backstay.schema.caller import CallerAttribute, SignedIn
@@ -128,7 +129,7 @@ class _Description:
     def computed(self, hidden: Collection[str]) -> dict[str, Column]:
         """What is computed when it is read: ``column_property`` and hybrid expressions."""
         found: dict[str, Column] = {}
-        for attribute, expression, starred in self.expressions():
+        for attribute, expression, type_, starred in self.expressions():
             if attribute in self.table.columns:
                 continue
             try:
@@ -142,7 +143,7 @@ class _Description:
             found[attribute] = Column(
                 name=attribute,
                 attribute=attribute,
-                kind=self.kind(expression.type, attribute, attribute),
+                kind=self.kind(type_, attribute, attribute),
                 expression=woven,
                 narrowed=narrowed,
                 stored=False,
@@ -152,18 +153,20 @@ class _Description:
             )
         return found
 
-    def expressions(self) -> Iterator[tuple[str, ColumnElement[Any], bool]]:
-        """The attributes that are no columns of the table, and whether ``*`` means them, too."""
+    def expressions(self) -> Iterator[tuple[str, ColumnElement[Any], TypeEngine[Any], bool]]:
+        """The attributes that are no columns of the table, their types, and whether ``*`` means them, too."""
         if self.mapper is None:
             return
         for attribute in self.mapper.column_attrs:
             if not isinstance(attribute.columns[0], sa.Column):
-                yield attribute.key, attribute.columns[0], True
+                yield attribute.key, attribute.columns[0], attribute.columns[0].type, True
         for name, descriptor in self.mapper.all_orm_descriptors.items():
-            if descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY:
+            # An expression that is given `inplace` has a name of its own, private by convention.
+            if descriptor.extension_type is HybridExtensionType.HYBRID_PROPERTY and not name.startswith("_"):
                 element = _hybrid(self.mapper.class_, name)
-                if element is not None:
-                    yield name, element, False
+                type_ = None if element is None else _type_of(element, descriptor, self.mapper)
+                if element is not None and type_ is not None:
+                    yield name, element, type_, False
 
     def is_sound(self, attribute: str, expression: ColumnElement[Any]) -> bool:
         """Whether a computed column can be served; what is merely unwise is reported and served."""
@@ -211,7 +214,7 @@ class _Description:
         column = self.mapper.columns.get(key)
         if isinstance(column, sa.Column):
             return column.name
-        return key if key in {name for name, _, _ in self.expressions()} else None
+        return key if key in {name for name, *_ in self.expressions()} else None
 
 
 def _shown(expression: Any) -> str:
@@ -230,9 +233,19 @@ def _hybrid(model: type[Any], name: str) -> ColumnElement[Any] | None:
         # Python's side of it does something that an SQL expression cannot do.
         return None
     element = getattr(attribute, "expression", attribute)
-    if not isinstance(element, ColumnElement) or isinstance(element.type, sa.types.NullType):
+    return element if isinstance(element, ColumnElement) else None
+
+
+def _type_of(element: ColumnElement[Any], hybrid: Any, mapper: Mapper[Any]) -> TypeEngine[Any] | None:
+    """The type of a hybrid property: that of its expression, else of what it says it returns; None where none is."""
+    if not isinstance(element.type, sa.types.NullType):
+        return element.type
+    try:
+        returned = get_type_hints(hybrid.fget).get("return")
+    except (NameError, TypeError, AttributeError):
         return None
-    return element
+    named = [each for each in get_args(returned) or (returned,) if isinstance(each, type) and each is not type(None)]
+    return mapper.registry._resolve_type(named[0]) if len(named) == 1 else None
 
 
 def _filling(column: sa.Column[Any], default: Any) -> Filling:
