@@ -37,6 +37,7 @@ DOORS = {
         anyone current signed_in system
     """,
     "app": "Backstay",
+    "fastapi": "CallerSession CurrentCaller",
     "observe": """
         AccessDenied CallerLeft DatabaseConnected DatabaseLost MigrationApplied OBSERVATIONS Observation PoolExhausted
         RequestFailed RequestFinished RequestRefused SchemaBehind ServerInformed ServerWarned Severity StartFailed

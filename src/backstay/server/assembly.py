@@ -23,9 +23,11 @@ from backstay.frontends.rest.handle import Rest
 from backstay.frontends.rest.openapi import OpenAPI
 from backstay.schema.caller import SERVICE, Caller, Role, System
 from backstay.schema.served import Schema
+from backstay.server.asgi import Application
 from backstay.server.edge import Edge, FrontEnd
 from backstay.server.mounts import Mount
 from backstay.server.pages import load_pages
+from backstay.server.visitors import introduce
 from backstay.settings import Settings
 
 REST = "/rest/v1"
@@ -74,12 +76,15 @@ class Assembly:
             identify=self.identify,
             render=self.render,
             settings=self.settings,
-            mounts=[Mount(path, application) for path, application in mounts],
+            mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
             pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
             on_start=[self.engine.database.start],
             on_stop=[self.engine.database.close],
             ready=self._is_ready,
         )
+
+    def _introduced(self, application: Callable[..., Any]) -> Application:
+        return introduce(application, identify=self.identify, sessions=self.session, render=self.render)
 
     def identify(self, headers: Any) -> Caller:
         """Who sent a request with these headers."""
