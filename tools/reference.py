@@ -16,6 +16,8 @@ from typing import Any
 
 from backstay import errors
 from backstay.query.operators import OPERATORS
+from backstay.schema.check import CODES
+from backstay.schema.expression.subset import CASTS, ELEMENTS, FUNCTIONS, REFUSED
 from backstay.settings import SETTINGS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -79,10 +81,82 @@ def operators_page() -> str:
     )
 
 
+def findings_page() -> str:
+    """The page of findings, from :data:`backstay.schema.check.CODES`."""
+    rows = [(f"`{code.number}`", code.severity.value, code.meaning) for code in CODES.values()]
+    return _page(
+        "Findings",
+        "`backstay check` prints everything that is wrong with a program at once: each finding with its file and\n"
+        "line, a code, and what to do. An application with an error does not start; a warning is only told. Codes\n"
+        "are never reused.",
+        _table(("Code", "Severity", "Meaning"), rows),
+    )
+
+
+def rules_page() -> str:
+    """The page of what rules may say, from :mod:`backstay.schema.expression.subset`."""
+    elements = [(each.name, "<br>".join(each.examples), each.meaning) for each in ELEMENTS.values()]
+    functions = [(f"`{name}`", each.meaning, _arguments(each.least, each.most)) for name, each in FUNCTIONS.items()]
+    casts = [(source, ", ".join(sorted(targets - {source}))) for source, targets in CASTS.items()]
+    refused = [(each.name, each.instead) for each in REFUSED]
+    return _page(
+        "What rules may say",
+        _RULES,
+        "\n".join(
+            [
+                _table(("Element", "Written", "Meaning"), elements),
+                "## Functions\n\nCalled as `sa.func.name(...)`.\n",
+                _table(("Function", "Meaning", "Arguments"), functions),
+                "## Casts\n",
+                _table(("From", "To"), casts),
+                _REFUSED,
+                _table(("Not", "Instead"), refused),
+                _DIFFERS,
+            ]
+        ),
+    )
+
+
+_RULES = """\
+A rule is an ordinary SQLAlchemy expression over a model's columns, such as `Note.public | (Note.author_id == me.id)`.
+It is compiled into the statement of every request, on every database, and it may say what means the same on all of
+them: with NULLs, with letters and their case, with decimals, with time zones. Whatever else is in it is a
+[finding](findings.md) when the application is declared, not a surprise when it is asked.
+
+A row is let through only if its rule is true. A rule that is NULL for a row, as a comparison with NULL is, lets it not
+through, and neither does its negation.
+
+A sub-select of a rule reads other tables whole: their own rules do not hold in it, since it is the program's word.
+Where the application has tenants, though, it reads only the rows of the caller's tenant."""
+
+_REFUSED = """\
+## What rules may not say
+
+What stands in no table above is refused, with what to write instead where that is known:
+"""
+
+_DIFFERS = """\
+## What still depends on the database
+
+- Which letters beyond ASCII have an upper and a lower case (`lower`, `ilike`): on PostgreSQL the locale of the database
+  decides; in the locale `C` it is none of them.
+- An integer computation that leaves the range of its type is an error on PostgreSQL; SQLite computes with 64 bits.
+- `now()` is the start of the transaction on PostgreSQL, and of the statement on SQLite, to the millisecond.
+"""
+
+
+def _arguments(least: int, most: int) -> str:
+    if least == most:
+        return str(least) if least else "none"
+    return f"{least} or {most}" if most - least == 1 else f"{least} or more"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "operators.md": operators_page,
+    "findings.md": findings_page,
+    "rules.md": rules_page,
 }
 """Every generated page by its file name."""
 
