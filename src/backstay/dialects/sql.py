@@ -70,6 +70,7 @@ class Emission(ABC):
         self.max_rows = max_rows
         self.parameters: dict[str, Parameter] = {}
         self.aliases: dict[int, Any] = {}
+        self.origins = _origins(plan)
 
     # Parameters ----------------------------------------------------------------------------------------------
 
@@ -284,22 +285,6 @@ class Emission(ABC):
     def origin_of(self, branch: Branch) -> Any:
         """The alias of the rows that a branch hangs on."""
         return self.alias(self.origins[branch.rows.source.number])
-
-    @property
-    def origins(self) -> dict[int, Source]:
-        """Each embed's parent, by the number of the embed's source."""
-        found: dict[int, Source] = {}
-
-        def walk(rows: Rows) -> None:
-            for branch in rows.branches:
-                found[branch.rows.source.number] = rows.source
-                walk(branch.rows)
-
-        resolved = self.plan.resolved
-        root = resolved.rows if isinstance(resolved, Read) else resolved.returning
-        if root is not None:
-            walk(root)
-        return found
 
     def related(self, branch: Branch) -> sa.Select[Any]:
         """The related rows of one row."""
@@ -539,6 +524,22 @@ def shallow(conditions: list[ColumnElement[Any]], join: Callable[..., ColumnElem
     groups = (conditions[start : start + _MANY] for start in range(0, len(conditions), _MANY))
     # SQLAlchemy would take mere brackets off again.
     return [sa.type_coerce(Grouping(join(*group)), sa.Boolean()) for group in groups]
+
+
+def _origins(plan: Plan) -> dict[int, Source]:
+    """Each embed's parent, by the number of the embed's source."""
+    found: dict[int, Source] = {}
+
+    def walk(rows: Rows) -> None:
+        for branch in rows.branches:
+            found[branch.rows.source.number] = rows.source
+            walk(branch.rows)
+
+    resolved = plan.resolved
+    root = resolved.rows if isinstance(resolved, Read) else resolved.returning
+    if root is not None:
+        walk(root)
+    return found
 
 
 def unavailable(operator: Operator) -> NotImplementedHere:

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar, cast, final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.exc import CompileError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -146,9 +145,11 @@ signed_in: Final[ColumnElement[bool]] = SignedIn()
 
 @compiles(CallerAttribute)
 @compiles(SignedIn)
-def _spell(element: CallerAttribute | SignedIn, compiler: SQLCompiler, **_: Any) -> str:
-    """For people, in explanations; a statement that still holds one of these is a fault of ours or a stray use."""
-    text = f"me.{element.name}" if isinstance(element, CallerAttribute) else "signed_in"
-    if compiler.dialect.name != "default":
-        raise CompileError(f"{text} has a value only in a rule, or in a session of a caller: app.session(...)")
-    return text
+def _spell(element: CallerAttribute | SignedIn, compiler: SQLCompiler, **options: Any) -> str:
+    """As a caller's session knows it; by name, for people; else nobody's, as for ``system``."""
+    visit = getattr(compiler, f"visit_{element.__visit_name__}", None)
+    if visit is not None:
+        return str(visit(element, **options))
+    if compiler.dialect.name == "default":
+        return f"me.{element.name}" if isinstance(element, CallerAttribute) else "signed_in"
+    return "NULL" if isinstance(element, CallerAttribute) else str(compiler.process(sa.false(), **options))

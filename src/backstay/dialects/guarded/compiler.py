@@ -17,7 +17,6 @@ from typing import Any, ClassVar, NoReturn
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import _anonymous_label
 from sqlalchemy.sql.operators import and_
@@ -328,17 +327,3 @@ def guard(dialect: sa.Dialect, bounds: Bounds, *, trusting: bool = False) -> sa.
         f"Guarded{base.__name__}", (GuardedCompiler, base), {"bounds": bounds, "trusting": int(trusting)}
     )
     return guarded
-
-
-# Outside of guarded sessions nobody is the caller -------------------------------------------------------------
-
-
-@compiles(CallerAttribute)
-def _compile_attribute(element: CallerAttribute, compiler: Any, **kw: Any) -> str:
-    return str(compiler.visit_caller_attribute(element, **kw)) if isinstance(compiler, GuardedCompiler) else "NULL"
-
-
-@compiles(SignedIn)
-def _compile_signed_in(element: SignedIn, compiler: Any, **kw: Any) -> str:
-    guarded = isinstance(compiler, GuardedCompiler)
-    return str(compiler.visit_signed_in(element, **kw) if guarded else compiler.process(sa.false(), **kw))
