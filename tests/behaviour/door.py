@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -83,8 +83,8 @@ class Door:
     def __enter__(self) -> Self:
         """Open the application, with its rows."""
         try:
-            self._run(self.app.start())
-            self._run(self._fill(self.app))
+            self.run(self.app.start())
+            self.run(self._fill(self.app))
         except BaseException:
             self.__exit__()
             raise
@@ -93,16 +93,18 @@ class Door:
     def __exit__(self, *_: object) -> None:
         """Close the application."""
         with self._runner:
-            self._run(self.app.stop())
+            self.run(self.app.stop())
 
     def restore(self) -> None:
         """Have the rows that it began with."""
         if self._changed:
-            self._run(empty(self.app))
-            self._run(self._fill(self.app))
+            self.run(empty(self.app))
+            self.run(self._fill(self.app))
             self._changed = False
 
-    def _run(self, work: Awaitable[T] | Coroutine[Any, Any, T]) -> T:
+    def run(self, work: Awaitable[T]) -> T:
+        """Run what is awaited, in the event loop that the application lives in."""
+
         async def awaited() -> T:
             return await work
 
@@ -134,7 +136,7 @@ class Door:
             sent["content-length"] = str(len(content))
         path, _, query = url.partition("?")
         self._changed = self._changed or method not in ("GET", "HEAD", "OPTIONS")
-        return self._run(
+        return self.run(
             call(
                 self.app,
                 method,

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Statement
 from backstay.dialects.payload import Writer
+from backstay.dialects.sql import shallow
 from backstay.errors import NotImplementedHere
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Alteration, Deletion, Insertion, Predicate, Source
@@ -144,11 +145,12 @@ def _returned(emission: Writer, table: Any, served: Served) -> list[ColumnElemen
 
 
 def _conditions(emission: Writer, source: Source, where: Sequence[Predicate]) -> list[ColumnElement[Any]]:
-    return [
+    conditions = [
         *emission.rule(source),
         *emission.asked(emission.plan.guards.old, source),
         *[emission.predicate(each) for each in where],
     ]
+    return shallow(conditions, sa.and_)
 
 
 def _keys(emission: Writer, source: Source, where: Sequence[Predicate]) -> Statement:

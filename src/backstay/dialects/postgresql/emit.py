@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.payload import Writer
-from backstay.dialects.postgresql.types import spell
+from backstay.dialects.postgresql.types import spell, unbounded
 from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled, unavailable
 from backstay.plan.resolved import Branch, Target, Test
@@ -35,11 +35,11 @@ class PostgreSQLEmission(Writer):
 
     def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
         value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
-        return value if kind.name == "text" else sa.cast(value, kind.sql)
+        return value if kind.name == "text" else sa.cast(value, unbounded(kind.sql))
 
     def members(self, read: Parameter, kind: Kind) -> Any:
         value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
-        return sa.cast(value, ARRAY(kind.sql))
+        return sa.cast(value, ARRAY(unbounded(kind.sql)))
 
     # JSON ----------------------------------------------------------------------------------------------------
 

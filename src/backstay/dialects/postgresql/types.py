@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
 
 from backstay.schema.kind.kind import Canonical
+from backstay.schema.kind.texts import Named
 
 _ESCAPED = re.compile(r'(["\\])')
 
@@ -44,3 +49,24 @@ def _spell_element(value: Canonical) -> str:
         return spell_array(value)
     text = spell(value)
     return "NULL" if text is None else '"' + _ESCAPED.sub(r"\\\1", text) + '"'
+
+
+def unbounded(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """A type without length and scale, to which a value can be cast and stay what it is.
+
+    A literal in a filter is compared as it is written: a cast to ``numeric(10, 2)`` would round it, one to
+    ``varchar(5)`` would cut it.
+    """
+    match type_:
+        case sa.ARRAY():
+            return sa.ARRAY(unbounded(type_.item_type))
+        case sa.Enum() | sa.Text() | sa.Float():
+            return type_
+        case sa.CHAR() | sa.NCHAR():
+            return Named("BPCHAR")
+        case sa.String():
+            return sa.String()
+        case sa.Numeric():
+            return sa.Numeric()
+        case _:
+            return type_

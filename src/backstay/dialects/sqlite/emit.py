@@ -23,6 +23,9 @@ from backstay.schema.kind import Kind
 from backstay.schema.kind.symbols import Enumeration
 
 _AS_JSON = ("numeric", "json", "jsonb")
+_KEYS = 400
+"""Keys of one ``json_object``: SQLite's functions take a thousand arguments at most."""
+_LONGEST = 2**31 - 1
 
 
 class SQLiteEmission(Writer):
@@ -46,8 +49,12 @@ class SQLiteEmission(Writer):
     # JSON ----------------------------------------------------------------------------------------------------
 
     def packed(self, labelled: list[Labelled]) -> list[Any]:
-        pairs = [part for key, value in labelled for part in (quoted(key), value)]
-        return [func.json_object(*pairs).label("r")]
+        objects = [_object(labelled[start : start + _KEYS]) for start in range(0, len(labelled) or 1, _KEYS)]
+        whole = objects[0]
+        for each in objects[1:]:
+            # All but the brace that ends the one, and all but the brace that begins the other.
+            whole = func.substr(whole, -1, -_LONGEST).concat(quoted(",")).concat(func.substr(each, 2))
+        return [whole.label("r")]
 
     def json_array(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
         page = select.subquery()
@@ -185,6 +192,10 @@ class SQLiteEmission(Writer):
 
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         return column
+
+
+def _object(labelled: list[Labelled]) -> ColumnElement[Any]:
+    return func.json_object(*[part for key, value in labelled for part in (quoted(key), value)])
 
 
 def stored(value: Any, kind: Kind) -> Any:
