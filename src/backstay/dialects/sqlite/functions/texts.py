@@ -47,28 +47,30 @@ def regexp(pattern: str | None, text: Any) -> int | None:
     """``text ~ pattern``. Raises InvalidPattern."""
     if pattern is None or text is None:
         return None
-    return 1 if _compile(str(pattern), "").search(str(text)) else 0
+    return 1 if _compile(str(pattern), "", False).search(str(text)) else 0
 
 
 def regexp_any_case(pattern: str | None, text: Any) -> int | None:
     """``text ~* pattern``. Raises InvalidPattern."""
     if pattern is None or text is None:
         return None
-    return 1 if _compile(str(pattern), "i").search(str(text)) else 0
+    return 1 if _compile(str(pattern), "i", False).search(str(text)) else 0
 
 
 def regexp_replace(text: Any, pattern: str | None, replacement: str | None, flags: str | None = "") -> str | None:
     r"""The text with the first match replaced (every match with the flag ``g``); ``\1`` and ``\&`` as on PostgreSQL."""
     if text is None or pattern is None or replacement is None or flags is None:
         return None
-    compiled = _compile(str(pattern), flags.replace("g", ""))
+    compiled = _compile(str(pattern), flags.replace("g", ""), True)
     result: str = compiled.sub(replacement.replace(r"\&", r"\g<0>"), str(text), 0 if "g" in flags else 1)
     return result
 
 
 @lru_cache(maxsize=512)
-def _compile(pattern: str, flags: str) -> Any:
+def _compile(pattern: str, flags: str, capturing: bool) -> Any:
     options = re2.Options()
+    # Thousands of groups, each asked for its place, take seconds; whether there is a match takes none of them.
+    options.never_capture = not capturing
     options.case_sensitive = "i" not in flags
     options.dot_nl = True
     options.log_errors = False
