@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from backstay.cli.load import load
+from backstay.cli.load import load, show_path
 from backstay.cli.report import console
 from backstay.settings import SETTINGS, Settings
 
@@ -49,7 +49,7 @@ def _origin(entry: Field[Any], settings: Settings, database: str | None) -> str:
     if variable in os.environ:
         return variable
     if config is not None and entry.name in tomllib.loads(Path(config).read_text(encoding="utf-8")):
-        return config
+        return show_path(config)
     return "default" if getattr(settings, entry.name) == entry.default else "the application"
 
 
