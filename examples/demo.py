@@ -81,7 +81,7 @@ def show(address: str) -> None:
         )
         + "\n  "
         + curl_line(address, key, "rpc/pipeline", token=ada),
-        "With supabase-js (npm install @supabase/supabase-js, once):": javascript_line(
+        "With supabase-js (Node 22 or newer; once: npm install @supabase/supabase-js):": javascript_line(
             address, key, 'from("postings").select("title, companies(name)").eq("city", "Remote").limit(3)'
         ),
     }

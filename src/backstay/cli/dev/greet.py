@@ -42,7 +42,7 @@ def greet(loaded: Loaded, address: str) -> None:
         say("Try, in a shell:", "bold")
         say(f"  {curl_line(address, key, f'{resource}?select=*')}")
         say()
-        say("With supabase-js (npm install @supabase/supabase-js, once):", "bold")
+        say("With supabase-js (Node 22 or newer; once: npm install @supabase/supabase-js):", "bold")
         call = f'from("{resource}").select()'
         say(f"  {javascript_line(address, key, call)}")
     say()
