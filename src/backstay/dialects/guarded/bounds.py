@@ -215,15 +215,20 @@ def _mappers(schema: Schema) -> list[Mapper[Any]]:
 
 @lru_cache(maxsize=16)
 def declared_by(schema: Schema) -> frozenset[Any]:
-    """The texts in the defaults and computed columns of the models: like rules, the program's word."""
-    parts: list[Any] = []
+    """The sub-selects of defaults, and the texts of defaults and computed columns: like rules, the program's word."""
+    defaults: list[Any] = []
     for table in schema.metadata.tables.values():
         for column in table.columns:
             for default in (column.default, column.onupdate):
                 if isinstance(default, sa.ColumnDefault) and default.is_clause_element:
-                    parts += visitors.iterate(default.arg)
-    parts += [part for _, expression in _computed(schema) for part in visitors.iterate(expression)]
-    return frozenset(part for part in parts if isinstance(part, sa.TextClause) or getattr(part, "is_literal", False))
+                    defaults += visitors.iterate(default.arg)
+    computed = [part for _, expression in _computed(schema) for part in visitors.iterate(expression)]
+    texts = (each for each in [*defaults, *computed] if isinstance(each, sa.TextClause) or _is_literal(each))
+    return frozenset([*texts, *[each for each in defaults if isinstance(each, sa.Select)]])
+
+
+def _is_literal(element: Any) -> bool:
+    return isinstance(element, sa.ColumnClause) and element.is_literal
 
 
 @lru_cache(maxsize=16)

@@ -94,17 +94,16 @@ class GuardedCompiler(_Compiler):  # type: ignore[misc]
     # Reading -------------------------------------------------------------------------------------------------
 
     def visit_select(self, select_stmt: Any, *arguments: Any, **kw: Any) -> Any:
-        """A select; one that a computed column is made of reads all there is, as it does in any answer."""
+        """A select; one that a default or a computed column is made of reads all there is, as it does for any door."""
         before, owner = self.trusting, self.owner
-        self.owner = self._owner(select_stmt)
+        known = select_stmt._cloned_set
+        self.owner = next((self.bounds.computed[each] for each in known if each in self.bounds.computed), None)
+        if not self.bounds.declared.isdisjoint(known):
+            self.trusting += 1
         try:
             return super().visit_select(select_stmt, *arguments, **kw)
         finally:
             self.trusting, self.owner = before, owner
-
-    def _owner(self, select: Any) -> sa.Table | None:
-        computed = self.bounds.computed
-        return next((computed[each] for each in select._cloned_set if each in computed), None)
 
     def _setup_select_stack(self, select: Any, compile_state: Any, *arguments: Any) -> Any:
         froms = super()._setup_select_stack(select, compile_state, *arguments)

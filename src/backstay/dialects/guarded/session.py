@@ -13,7 +13,7 @@ from sqlalchemy.engine import IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.exc import NoResultFound, PendingRollbackError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+from sqlalchemy.orm import FromStatement, ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from sqlalchemy.sql.elements import _IdentifiedClause
 from sqlalchemy.sql.selectable import SelectBase
@@ -165,13 +165,17 @@ class Guard:
             event.listen(connection, "before_cursor_execute", self._before_cursor)
 
     def _before_execute(
-        self, connection: sa.Connection, statement: Any, multiple: Any, single: Any, _options: Any
+        self, connection: sa.Connection, statement: Any, multiple: Any, single: Any, options: Mapping[str, Any]
     ) -> None:
         SPEAKING.set(self.attributes)
         assert self._dialects is not None
         guarded, trusting = self._dialects
         connection.dialect = trusting if self._trusting else guarded
-        if self._trusting or isinstance(statement, SelectBase | _IdentifiedClause):
+        if options.get("isolation_level") == "AUTOCOMMIT":
+            raise PermissionDenied(
+                "permission denied for AUTOCOMMIT", hint="A write is checked before it is committed."
+            )
+        if self._trusting or _is_read(statement):
             return
         if self._readonly and isinstance(statement, sa.sql.dml.UpdateBase):
             # Before rows are locked for it, which would be refused in other words.
@@ -285,6 +289,13 @@ class Guard:
             with self._trusted(connection):
                 verify_new(connection, table, self.bounds.kept(table), changed)
         return answer().columns(*range(asked)) if asked else Altered(len(changed))
+
+
+def _is_read(statement: Any) -> bool:
+    """Whether a statement only reads (or is about savepoints), as far as the compiler lets it."""
+    if isinstance(statement, FromStatement):
+        statement = statement.element
+    return isinstance(statement, SelectBase | _IdentifiedClause)
 
 
 class Altered(IteratorResult[Any]):
