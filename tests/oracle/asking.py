@@ -30,7 +30,7 @@ Rules = dict[str, Term | None]
 
 
 @dataclass(frozen=True)
-class Test:
+class Filtering:
     """``column.operator.value``, perhaps negated."""
 
     column: str
@@ -70,7 +70,7 @@ class Tree:
     """``and(...)`` or ``or(...)``, perhaps negated."""
 
     connective: Connective
-    items: tuple[Test | Tree, ...]
+    items: tuple[Filtering | Tree, ...]
     negated: bool = False
 
     def node(self) -> Filter:
@@ -93,7 +93,7 @@ class Asking:
 
     table: str
     columns: tuple[str, ...]
-    where: tuple[Test | Tree, ...] = ()
+    where: tuple[Filtering | Tree, ...] = ()
     embeds: tuple[Embedding, ...] = ()
     descending: bool = False
     limit: int | None = None
@@ -197,10 +197,7 @@ def aggregate(rows: list[Row], keys: tuple[str, ...], wanted: tuple[tuple[str, s
     groups: dict[tuple[Any, ...], list[Row]] = {} if keys else {(): []}
     for row in rows:
         groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return [
-        {**dict(zip(keys, group, strict=True)), **_figures(members, wanted)}
-        for group, members in groups.items()
-    ]
+    return [{**dict(zip(keys, group, strict=True)), **_figures(members, wanted)} for group, members in groups.items()]
 
 
 def _figures(rows: list[Row], wanted: tuple[tuple[str, str], ...]) -> Row:

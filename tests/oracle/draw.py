@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from backstay.query.nodes import Connective
-from oracle.asking import OPERATORS, Asking, Embedding, Rules, Test, Tree
+from oracle.asking import OPERATORS, Asking, Embedding, Filtering, Rules, Tree
 from oracle.logic import (
     LINKS,
     All,
@@ -130,22 +130,24 @@ def negations() -> st.SearchStrategy[Rules]:
 
 
 @cache
-def test(table: str) -> st.SearchStrategy[Test]:
+def test(table: str) -> st.SearchStrategy[Filtering]:
     columns = VALUES[table]
 
-    def of(column: str) -> st.SearchStrategy[Test]:
+    def of(column: str) -> st.SearchStrategy[Filtering]:
         names = ["eq", "neq"] if column in TRUTHS else list(OPERATORS)
         values = st.sampled_from(columns[column])
         words = ["null", "not_null"] + (["true", "false"] if column in TRUTHS else [])
         choices = [
-            st.builds(Test, st.just(column), st.sampled_from([*names, "isdistinct"]), values, st.booleans()),
-            st.builds(Test, st.just(column), st.just("in"), st.lists(values, max_size=3).map(tuple), st.booleans()),
-            st.builds(Test, st.just(column), st.just("is"), st.sampled_from(words), st.booleans()),
+            st.builds(Filtering, st.just(column), st.sampled_from([*names, "isdistinct"]), values, st.booleans()),
+            st.builds(
+                Filtering, st.just(column), st.just("in"), st.lists(values, max_size=3).map(tuple), st.booleans()
+            ),
+            st.builds(Filtering, st.just(column), st.just("is"), st.sampled_from(words), st.booleans()),
         ]
         if column in TEXTS:
             patterns = st.sampled_from(["*", "a*", "*B*", "_", "a_c"])
             choices.append(
-                st.builds(Test, st.just(column), st.sampled_from(["like", "ilike"]), patterns, st.booleans())
+                st.builds(Filtering, st.just(column), st.sampled_from(["like", "ilike"]), patterns, st.booleans())
             )
         return st.one_of(choices)
 
@@ -153,7 +155,7 @@ def test(table: str) -> st.SearchStrategy[Test]:
 
 
 @cache
-def filters(table: str, depth: int = 2) -> st.SearchStrategy[Test | Tree]:
+def filters(table: str, depth: int = 2) -> st.SearchStrategy[Filtering | Tree]:
     if depth == 0:
         return test(table)
     tree = st.builds(

@@ -100,9 +100,8 @@ def guard(resolved: Resolved, schema: Schema, answers: Answers | None) -> Plan:
         guards = Guards(select, old=weaving.allowed(served, "delete"))
     elif isinstance(resolved, Alteration):
         _refuse_readonly(served, resolved.columns)
-        guards = Guards(
-            select, old=weaving.allowed(served, "update"), new=weaving.checked(served, "update_check", "update")
-        )
+        # A check that no row can satisfy refuses what is changed: where that is nothing, nothing is wrong.
+        guards = Guards(select, old=weaving.allowed(served, "update"), new=weaving.allowed(served, "update_check"))
     else:
         guards = _insertion(resolved, weaving, select)
     return Plan(_MAKER, schema, resolved, guards, answers)
@@ -114,23 +113,19 @@ def may_select(served: Served, answers: Answers) -> bool:
     return rule is not None and fold(rule.expression, answers) is not Verdict.REFUSED
 
 
-def verdicts(plan: Plan) -> Iterator[tuple[Rule | None, Folded | None]]:
-    """Each rule of a plan and what it came to for the caller, for explanations."""
-    for rule in _rules(plan.resolved):
-        yield rule, fold(rule.expression, plan.answers) if plan.answers else None
-
-
 def _insertion(resolved: Insertion, weaving: _Weaving, select: Mapping[int, ColumnElement[Any] | bool]) -> Guards:
     served = resolved.source.served
     _refuse_readonly(served, resolved.columns)
-    new = weaving.checked(served, "insert", "insert")
+    new = weaving.allowed(served, "insert")
+    if new is False:
+        raise row_refused(served)
     if resolved.resolution is not Resolution.MERGE:
         return Guards(select, new=new)
     return Guards(
         select,
         old=weaving.allowed(served, "update"),
         new=new,
-        merged=weaving.checked(served, "update_check", "update"),
+        merged=weaving.allowed(served, "update_check"),
     )
 
 
@@ -160,12 +155,6 @@ class _Weaving:
 
     def allowed(self, served: Served, operation: str) -> ColumnElement[Any] | bool:
         return _or_bool(self.fold(getattr(served.rules, operation), served))
-
-    def checked(self, served: Served, rule: str, operation: str) -> ColumnElement[Any] | bool:
-        folded = self.fold(getattr(served.rules, rule), served)
-        if folded is Verdict.EMPTY:
-            raise row_refused(served)
-        return _or_bool(folded)
 
 
 def _or_bool(folded: Folded) -> ColumnElement[Any] | bool:
