@@ -118,6 +118,7 @@ class Thing(Base):
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     made_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    code: Mapped[str | None] = mapped_column(unique=True)
     token: Mapped[UUID] = mapped_column(default=uuid4)
     owner_id: Mapped[UUID] = mapped_column(ForeignKey(User.id), default=me.id)
     changed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), onupdate=func.now())
@@ -445,6 +446,16 @@ def test_duplicate_within_one_upsert_updates_what_was_just_inserted(shelf: Calla
     door = shelf(marking)
     upsert(door, [{"slug": "n", "amount": 1}, {"slug": "n", "amount": 2}])
     assert (thing(door, "n")["amount"], thing(door, "n")["extra"]) == (2, {"by": "update"})
+
+
+def test_null_is_a_duplicate_of_nothing(shelf: Callable[[Declare], Door]) -> None:
+    door = shelf(marking)
+    prefer = "resolution=merge-duplicates,return=representation"
+    answer = door.ask("POST", "/things?on_conflict=code", [{"slug": "n", "code": None}], prefer=prefer)
+    assert (answer.status, answer.json[0]["extra"]) == (201, {"by": "insert"})
+    answer = door.ask("POST", "/things?on_conflict=code", [{"slug": "m", "code": None}], prefer=prefer)
+    assert (answer.status, answer.json[0]["extra"]) == (201, {"by": "insert"})
+    assert {row["slug"] for row in door.ask("GET", "/things").json} == {"a", "b", "c", "n", "m"}
 
 
 def test_put_runs_hooks_too(shelf: Callable[[Declare], Door]) -> None:

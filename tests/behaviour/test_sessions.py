@@ -492,6 +492,37 @@ async def test_rows_linked_through_a_relationship_keep_to_the_rule_of_the_table_
     assert links == [3]
 
 
+@pytest.mark.parametrize("author", [ADA, BOB])
+async def test_rows_that_listeners_insert_in_a_flush_are_checked(app: Backstay, acting: Acting, author: UUID) -> None:
+    def like(_mapper: Any, connection: sa.Connection, note: Note) -> None:
+        connection.execute(insert(Like.__table__), {"note_id": note.id, "user_id": author})
+
+    sa.event.listen(Note, "after_insert", like)
+    try:
+        async with acting("ada") as db:
+            db.add(Note(number=7, text="new"))
+            if author == BOB:
+                with pytest.raises(RowRefused, match="likes"):
+                    await db.flush()
+                await db.rollback()
+    finally:
+        sa.event.remove(Note, "after_insert", like)
+    assert (await stored(app, 7) is not None) == (author == ADA)
+
+
+async def test_row_that_a_listener_inserts_without_saying_its_key_is_refused(acting: Acting) -> None:
+    def like(_mapper: Any, connection: sa.Connection, note: Note) -> None:
+        connection.execute(insert(Like.__table__).values(note_id=note.id, user_id=BOB))
+
+    sa.event.listen(Note, "after_insert", like)
+    try:
+        with pytest.raises(PermissionDenied):
+            async with acting("ada") as db:
+                db.add(Note(number=7, text="new"))
+    finally:
+        sa.event.remove(Note, "after_insert", like)
+
+
 # Updates -----------------------------------------------------------------------------------------------------
 
 
