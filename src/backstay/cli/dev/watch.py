@@ -98,9 +98,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _await_change(folder: Path, seen: Seen, child: subprocess.Popen[bytes]) -> set[Path]:
     told = False
+    pause = _INTERVAL
     while True:
-        time.sleep(_INTERVAL)
+        time.sleep(pause)
+        began = time.monotonic()
         now = look(folder)
+        # A folder that takes long to look through is looked at less often.
+        pause = max(_INTERVAL, 20 * (time.monotonic() - began))
         changed = {path for path in {*seen, *now} if seen.get(path) != now.get(path)}
         if changed:
             return changed
