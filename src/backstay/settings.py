@@ -61,9 +61,7 @@ SETTINGS: tuple[Field[Any], ...] = fields(Settings)
 """The table of settings; ``metadata`` holds ``help`` and ``secret``."""
 
 
-def load(
-    *, environment: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any
-) -> Settings:
+def load(*, environment: Mapping[str, str] | None = None, file: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings.
 
     Arguments:

@@ -31,8 +31,15 @@ from backstay.errors import DatabaseFault, InvalidLiteral, OutOfRange
         ("10000", "3", "10003", "9997", "30000", "3333.3333333333333333", "1"),
         ("-7.5", "2", "-5.5", "-9.5", "-15.0", "-3.7500000000000000", "-1.5"),
         ("0.1", "0.2", "0.3", "-0.1", "0.02", "0.50000000000000000000", "0.1"),
-        ("123456789012345678901234567890", "10", "123456789012345678901234567900", "123456789012345678901234567880",
-         "1234567890123456789012345678900", "12345678901234567890123456789", "0"),
+        (
+            "123456789012345678901234567890",
+            "10",
+            "123456789012345678901234567900",
+            "123456789012345678901234567880",
+            "1234567890123456789012345678900",
+            "12345678901234567890123456789",
+            "0",
+        ),
         ("-0.5", "0.5", "0.0", "-1.0", "-0.25", "-1.00000000000000000000", "0.0"),
     ],
 )
@@ -89,9 +96,7 @@ def test_cast_rounds_to_the_scale_and_refuses_too_many_digits() -> None:
     assert decimal_cast("1e3") == "1000"
     with pytest.raises(OutOfRange, match="numeric field overflow") as refused:
         decimal_cast("99.995", 4, 2)
-    assert refused.value.detail == (
-        "A field with precision 4, scale 2 must round to an absolute value less than 10^2."
-    )
+    assert refused.value.detail == ("A field with precision 4, scale 2 must round to an absolute value less than 10^2.")
 
 
 @pytest.mark.parametrize("text", ["abc", "", "NaN", "Infinity", "1,5"])

@@ -255,9 +255,7 @@ async def test_constraints_of_tables_without_a_model_have_postgresqls_names(open
 
 
 async def test_what_a_trigger_raises_is_told(teams: SQLite, run: Run) -> None:
-    await run(
-        teams, "CREATE TRIGGER stop BEFORE DELETE ON teams BEGIN SELECT RAISE(ABORT, 'teams stay'); END"
-    )
+    await run(teams, "CREATE TRIGGER stop BEFORE DELETE ON teams BEGIN SELECT RAISE(ABORT, 'teams stay'); END")
     with pytest.raises(DatabaseFault, match="teams stay") as refused:
         await run(teams, "DELETE FROM teams")
     assert refused.value.state == "P0001"
@@ -325,7 +323,7 @@ def test_what_is_not_sqlites_comes_back_as_it_is() -> None:
     ("text", "word", "table"),
     [
         ("INSERT INTO t VALUES ('update x')", "INSERT", "t"),
-        ("  -- delete from x\n insert or ignore into \"a b\" default values", "INSERT", "a b"),
+        ('  -- delete from x\n insert or ignore into "a b" default values', "INSERT", "a b"),
         ("WITH x AS (DELETE FROM y) UPDATE OR FAIL [z] SET a = 1", "UPDATE", "z"),
         ("/* insert */ DELETE FROM `t`", "DELETE", "t"),
     ],

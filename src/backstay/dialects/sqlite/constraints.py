@@ -135,8 +135,7 @@ def _orphan(failure: Failure, change: RowChange) -> ForeignKeyViolation | None:
         shown = _may_show(failure, change, key.columns)
         return ForeignKeyViolation(
             f'insert or update on table "{key.table}" violates foreign key constraint "{key.name}"',
-            detail=f"{_key(failure, key.table, key.columns, change.new)} is not present in table "
-            f'"{key.parent}".'
+            detail=f'{_key(failure, key.table, key.columns, change.new)} is not present in table "{key.parent}".'
             if shown
             else None,
         )
@@ -158,8 +157,7 @@ def _bereft(failure: Failure, change: RowChange, *, restricted: bool) -> Foreign
         return ForeignKeyViolation(
             f'update or delete on table "{key.parent}" violates foreign key constraint "{key.name}" on table '
             f'"{key.table}"',
-            detail=f"{_key(failure, key.parent, key.keys, change.old)} is still referenced from table "
-            f'"{key.table}".'
+            detail=f'{_key(failure, key.parent, key.keys, change.old)} is still referenced from table "{key.table}".'
             if shown
             else None,
         )
@@ -212,9 +210,7 @@ def _check(failure: Failure, subject: str) -> CheckViolation:
     verb = find_verb(failure.text)
     target = verb.table if verb is not None else ""
     having = [
-        table.name
-        for table in failure.metadata.tables.values()
-        if any(each.name == subject for each in _checks(table))
+        table.name for table in failure.metadata.tables.values() if any(each.name == subject for each in _checks(table))
     ]
     table = target if target in having or not having else having[0]
     name = subject if having or _is_declared(failure.connection, table, subject) else f"{table}_check"

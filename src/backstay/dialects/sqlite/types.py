@@ -268,8 +268,6 @@ def _plain_json(value: Any) -> Any:
 
 def _load_array(values: list[Any], load: Callable[[Any], Any], collection: Callable[[Any], Any]) -> Any:
     return collection(
-        _load_array(value, load, collection)
-        if isinstance(value, list)
-        else None if value is None else load(value)
+        _load_array(value, load, collection) if isinstance(value, list) else None if value is None else load(value)
         for value in values
     )

@@ -241,9 +241,7 @@ class Sessions:
         deadline = Deadline()
         loop = asyncio.get_running_loop()
         connection = await loop.run_in_executor(self._threads, self._opening, deadline, readonly)
-        return ThreadedConnection(
-            connection, deadline, threads=self._threads, turn=self._turn, timeout=self._timeout
-        )
+        return ThreadedConnection(connection, deadline, threads=self._threads, turn=self._turn, timeout=self._timeout)
 
 
 async def connection_of(session: AsyncSession) -> ThreadedConnection:
