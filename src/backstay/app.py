@@ -11,7 +11,6 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.server.assembly import Assembly
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller, System
 from backstay.schema.check import check
@@ -28,6 +27,7 @@ from backstay.schema.declaration import (
 from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
 from backstay.schema.tenancy import Tenancy
+from backstay.server.assembly import Assembly
 from backstay.settings import Settings, load
 
 T = TypeVar("T")

@@ -89,16 +89,16 @@ EVERYTHING = (
 @pytest.mark.parametrize(
     ("method", "url", "value"),
     [
-        ("GET", "/notes", "count=exact, tx=commit, handling=strict, timezone=UTC"),
-        ("HEAD", "/notes", "count=exact, tx=commit, handling=strict, timezone=UTC"),
+        ("GET", "/notes", "count=exact, tx=commit, handling=strict"),
+        ("HEAD", "/notes", "count=exact, tx=commit, handling=strict"),
         ("POST", "/notes", "resolution=merge-duplicates, missing=null, return=minimal, count=exact, tx=commit, "
-                           "handling=strict, timezone=UTC"),
-        ("PATCH", "/notes", "missing=null, return=minimal, count=exact, tx=commit, handling=strict, timezone=UTC, "
+                           "handling=strict"),
+        ("PATCH", "/notes", "missing=null, return=minimal, count=exact, tx=commit, handling=strict, "
                             "max-affected=3"),
-        ("PUT", "/notes", "return=minimal, count=exact, tx=commit, handling=strict, timezone=UTC"),
-        ("DELETE", "/notes", "return=minimal, count=exact, tx=commit, handling=strict, timezone=UTC, max-affected=3"),
-        ("POST", "/rpc/f", "count=exact, tx=commit, handling=strict, timezone=UTC, max-affected=3"),
-        ("GET", "/rpc/f", "count=exact, tx=commit, handling=strict, timezone=UTC, max-affected=3"),
+        ("PUT", "/notes", "return=minimal, count=exact, tx=commit, handling=strict"),
+        ("DELETE", "/notes", "return=minimal, count=exact, tx=commit, handling=strict, max-affected=3"),
+        ("POST", "/rpc/f", "count=exact, tx=commit, handling=strict, max-affected=3"),
+        ("GET", "/rpc/f", "count=exact, tx=commit, handling=strict, max-affected=3"),
     ],
 )  # fmt: skip
 def test_what_had_a_say_is_told_in_a_fixed_order(method: str, url: str, value: str) -> None:

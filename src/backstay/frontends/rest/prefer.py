@@ -188,7 +188,5 @@ def _applied(preferences: Preferences, query: Query, keyed: bool) -> Iterator[st
         yield f"tx={preferences.ending.value}"
     if preferences.handling:
         yield f"handling={preferences.handling.value}"
-    if preferences.timezone is not None:
-        yield f"timezone={preferences.timezone}"
     if preferences.strict and preferences.max_affected is not None and isinstance(query, Update | Delete | Call):
         yield f"max-affected={preferences.max_affected}"
