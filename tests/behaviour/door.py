@@ -95,9 +95,9 @@ class Door:
         with self._runner:
             self.run(self.app.stop())
 
-    def restore(self) -> None:
-        """Have the rows that it began with."""
-        if self._changed:
+    def restore(self, *, anyway: bool = False) -> None:
+        """Have the rows that it began with, where this door (or, ``anyway``, somebody else) may have changed them."""
+        if self._changed or anyway:
             self.run(empty(self.app))
             self.run(self._fill(self.app))
             self._changed = False

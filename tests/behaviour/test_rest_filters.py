@@ -32,6 +32,11 @@ def ids(door: Door, table: str, query: str) -> list[int]:
         ("exact=eq.-.5", [3]),
         ("cents=eq.10.5", [1]),
         ("cents=eq.10.500", [1]),
+        ("cents=eq.10.499", []),
+        ("cents=gt.10.499", [1]),
+        ("cents=in.(10.499,9)", [3]),
+        ("cents=eq(any).{10.499,9}", [3]),
+        ("cents=lt.1e30", [1, 3]),
         ("cents=gt.9.5", [1]),
         ("cents=lt.10", [3]),
         ("flag=eq.true", [1]),
@@ -43,6 +48,8 @@ def ids(door: Door, table: str, query: str) -> list[int]:
         ('note=eq.a "quoted", (bracketed) {text} \\ with ünïcode 🦊 and%0Aline', [1]),
         ("note=gt.b", [3]),
         ("code=eq.ab", [1]),
+        ("code=eq.ab    and more", []),
+        ("code=in.(z,abcdefgh)", [3]),
         ("day=eq.2026-02-28", [1]),
         ("day=lt.2026-02-28", [3]),
         ("moment=eq.2026-02-28T23:59:59.12", [1]),
@@ -162,6 +169,13 @@ def ids(door: Door, table: str, query: str) -> list[int]:
 )
 def test_filter(art: Door, query: str, found: list[int]) -> None:
     assert ids(art, "specimens", query) == found
+
+
+def test_literal_is_not_cut_to_the_length_of_its_column(art: Door) -> None:
+    art.ask("PATCH", "/specimens?id=eq.3", {"code": "abcde"})
+    assert ids(art, "specimens", "code=eq.abcdefgh") == []
+    assert ids(art, "specimens", "code=in.(abcdefgh)") == []
+    assert ids(art, "specimens", "code=eq.abcde") == [3]
 
 
 @pytest.mark.parametrize(

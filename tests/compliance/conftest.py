@@ -1,0 +1,62 @@
+"""A really served application for real clients, on either database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from behaviour.door import PUBLISHABLE, SECRET, SECRET_KEY, Door
+from compliance.install import install
+from compliance.served import Served
+from conftest import missing
+from fixtures import rows, workspace
+from serving import Serving
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests in this folder are of one kind."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.compliance)
+
+
+@pytest.fixture(scope="module")
+def module_served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The workspace, served to all tests of a module."""
+    settings = {"jwt_secret": SECRET, "publishable_key": PUBLISHABLE, "secret_key": SECRET_KEY}
+    with (
+        Door(workspace.build(module_database_url), rows.fill) as door,
+        Serving("compliance.program:app", module_database_url, tmp_path_factory.mktemp("served"), settings) as serving,
+    ):
+        yield Served(serving.url, door)
+
+
+@pytest.fixture
+def served(module_served: Served) -> Served:
+    """The workspace, served, with the rows that it begins with."""
+    module_served.restore()
+    return module_served
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The program node, with supabase-js at hand."""
+    found = shutil.which("node")
+    if found is None or shutil.which("npm") is None:
+        missing("node")
+        raise AssertionError
+    problem = install()
+    if problem:
+        missing(f"supabase-js ({problem})")
+    return found
+
+
+@pytest.fixture
+def environment(served: Served) -> dict[str, str]:
+    """What the sessions in JavaScript are told."""
+    return {**os.environ, **served.environment()}
