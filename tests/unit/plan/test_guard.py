@@ -12,6 +12,7 @@ from backstay.errors import (
     BackstayError,
     NotEmbedded,
     PermissionDenied,
+    PutFilters,
     RelatedOrder,
     RowRefused,
     UnknownColumn,
@@ -21,6 +22,7 @@ from backstay.errors import (
 )
 from backstay.plan.cache import Cache
 from backstay.plan.guard import Guards, Plan
+from backstay.plan.resolved import Insertion
 from backstay.query.nodes import (
     Comparison,
     Delete,
@@ -30,7 +32,10 @@ from backstay.query.nodes import (
     Insert,
     Order,
     Pick,
+    Quantifier,
+    Resolution,
     Select,
+    Step,
     Update,
 )
 from backstay.schema.caller import ANONYMOUS, SERVICE, Caller, Role
@@ -165,3 +170,33 @@ def test_the_cache_is_bounded() -> None:
     for name in ("text", "number", "public", "level", "id"):
         small.find(Select("notes", items=(Pick(Field(name)),)), MEMBER)
     assert len(small) == 3
+
+
+def put(where: tuple[Comparison, ...]) -> Insert:
+    rows: tuple[dict[str, Any], ...] = ({"id": 1, "name": "red"},)
+    return Insert("tags", rows=rows, columns=("id", "name"), resolution=Resolution.MERGE, single=True, where=where)
+
+
+def test_a_put_names_its_row_by_its_key(cache: Cache[Plan]) -> None:
+    plan, values = cache.find(put((Comparison(Field("id"), "eq", "1"),)), SERVICE)
+    assert isinstance(plan.resolved, Insertion)
+    ((column, slot),) = plan.resolved.named
+    assert (column.name, values[slot.index]) == ("id", "1")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        (),
+        (Comparison(Field("id"), "gt", "1"),),
+        (Comparison(Field("id"), "eq", "1", negated=True),),
+        (Comparison(Field("id"), "eq", "1"), Comparison(Field("id"), "eq", "1")),
+        (Comparison(Field("id"), "eq", "1"), Comparison(Field("name"), "eq", "red")),
+        (Comparison(Field("name"), "eq", "red"),),
+        (Comparison(Field("id", (Step("x"),)), "eq", "1"),),
+        (Comparison(Field("id"), "eq", ("1",), quantifier=Quantifier.ANY),),
+    ],
+)
+def test_a_put_with_other_filters_is_refused(cache: Cache[Plan], where: tuple[Comparison, ...]) -> None:
+    with pytest.raises(PutFilters):
+        cache.find(put(where), SERVICE)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from backstay.errors import PutFilters, PutMismatch, TooComplex
-from backstay.frontends.rest.body import check_put
+from backstay.errors import TooComplex
 from backstay.query.nodes import Delete, Embed, Field, Insert, Missing, Order, Page, Resolution, Select, Update
 from backstay.settings import Settings
 from unit.rest.ask import ask, asked_as, code, comparison, items, refusal
@@ -310,36 +309,3 @@ def test_a_put_has_no_page(query: str) -> None:
     error = refusal("PUT", f"/notes?id=eq.1&{query}", b'{"id":1}')
     assert code(error) == (400, "PGRST114")
     assert error.message == "limit/offset querystring parameters are not allowed for PUT"
-
-
-@pytest.mark.parametrize(
-    ("query", "body", "key"),
-    [
-        ("id=eq.1", b'{"id":1,"a":2}', ("id",)),
-        ("id=eq.1", b'{"id":"1"}', ("id",)),
-        ("a=eq.x&b=eq.2", b'{"b":2,"a":"x"}', ("a", "b")),
-        ("on=eq.true", b'{"on":true}', ("on",)),
-        ("n=eq.1.50", b'{"n":1.50}', ("n",)),
-    ],
-)
-def test_a_put_names_its_row_by_its_key(query: str, body: bytes, key: tuple[str, ...]) -> None:
-    check_put(asked_as(Insert, "PUT", f"/notes?{query}", body), key)
-
-
-@pytest.mark.parametrize(
-    ("query", "key"),
-    [("", ("id",)), ("id=gt.1", ("id",)), ("id=not.eq.1", ("id",)), ("id=eq.1&a=eq.1", ("id",)), ("a=eq.1", ("id",)),
-     ("id=eq.1&id=eq.1", ("id",)), ("id->x=eq.1", ("id",)), ("id=eq(any).{1}", ("id",)), ("id=in.(1)", ("id",)),
-     ("id=eq.1&or=(id.eq.1)", ("id",)), ("id=eq.1", ("id", "b")), ("id=eq.1", ())],
-)  # fmt: skip
-def test_a_put_with_other_filters_is_pgrst105(query: str, key: tuple[str, ...]) -> None:
-    with pytest.raises(PutFilters) as caught:
-        check_put(asked_as(Insert, "PUT", f"/notes?{query}", b'{"id":1}'), key)
-    assert code(caught.value) == (405, "PGRST105")
-
-
-@pytest.mark.parametrize("body", [b'{"id":2}', b"{}", b'{"id":null}', b"[]", b'[{"id":1},{"id":1}]'])
-def test_a_put_of_another_row_is_pgrst115(body: bytes) -> None:
-    with pytest.raises(PutMismatch) as caught:
-        check_put(asked_as(Insert, "PUT", "/notes?id=eq.1", body), ("id",))
-    assert code(caught.value) == (400, "PGRST115")

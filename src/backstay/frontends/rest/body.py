@@ -12,14 +12,11 @@ from backstay.errors import (
     BodyError,
     DatabaseFault,
     OutOfRange,
-    PutFilters,
-    PutMismatch,
     TooComplex,
 )
 from backstay.frontends.http import Request
 from backstay.frontends.rest.csv import read_csv
 from backstay.frontends.rest.grammar.form import read_form
-from backstay.query.nodes import Comparison, Insert
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -87,35 +84,6 @@ def _csv_rows(body: bytes) -> tuple[tuple[str, ...], tuple[Row, ...]]:
     except ValueError:
         raise BodyError("Empty or invalid csv") from None
     return header, tuple(rows)
-
-
-def check_put(query: Insert, key: Sequence[str]) -> None:
-    """Refuse a PUT that does not name its one row by its primary key, the same in URL and payload.
-
-    Arguments:
-        query: an insert that is ``single``.
-        key: the names of the primary key's columns.
-
-    Raises:
-        PutFilters, PutMismatch.
-    """
-    named: dict[str, str] = {}
-    for term in query.where:
-        plain = isinstance(term, Comparison) and term.operator == "eq" and not term.field.path
-        if not plain or not isinstance(term, Comparison) or term.negated or not isinstance(term.value, str):
-            raise PutFilters
-        named[term.field.name] = term.value
-    if not key or named.keys() != set(key) or len(query.where) != len(named):
-        raise PutFilters
-    if len(query.rows) != 1 or any(_written(query.rows[0].get(name)) != value for name, value in named.items()):
-        raise PutMismatch
-
-
-def _written(value: Any) -> str:
-    """A JSON value as a URL writes it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else str(value)
 
 
 # Calls -------------------------------------------------------------------------------------------------------
