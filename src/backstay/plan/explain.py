@@ -308,7 +308,9 @@ def _parameters(statement: Spoken, resolved: Resolved, values: Sequence[Any], ca
         found = trace(read, values, caller)
         known = [names.get(index, "the rows of the request") for index in found.indexes]
         origin = ", ".join([*known, *(f"me.{name}" for name in found.attributes)]) or "a constant"
-        value = f" = {_shown(found.value)}" if found.readable else ""
+        # An insert reads rows that are made ready for the database first, not the query's own values.
+        prepared = isinstance(resolved, Insertion) and bool(found.indexes)
+        value = f" = {_shown(found.value)}" if found.readable and not prepared else ""
         yield f"{sign}{number}{value}  ({origin})"
 
 

@@ -220,6 +220,13 @@ def test_parameters_are_named_by_what_they_are_read_from(schema: Schema) -> None
     )
 
 
+def test_the_rows_of_an_insert_are_not_taken_for_its_values(schema: Schema) -> None:
+    query = Insert("notes", rows=({"text": "x"},), columns=("text",))
+    resolved = resolve(slotted(query), schema, may_know=lambda served: True)
+    statement = Statement("INSERT INTO notes SELECT ?", (lambda values, caller: values[0],))
+    assert "?1  (the rows of the request)" in explain(resolved, ADA, split(query)[1], [("SQL", statement)])
+
+
 def test_a_refused_query_says_by_what(schema: Schema) -> None:
     resolved = resolve(slotted(Delete("drafts")), schema, may_know=lambda served: True)
     assert "Refused\n  by the rule on delete of drafts" in explain(resolved, ADA, [])
