@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from operator import attrgetter
+from types import NoneType
+from typing import Any, Final, TypeAlias, TypeVar
 
-from backstay.query.nodes import Query
+from backstay.query.nodes import Everything, Field, Order, Pick, Query, Step
+
+_PLAIN: Final = frozenset({str, bool, int, NoneType})
 
 Shape: TypeAlias = tuple[Any, ...]
 """A hashable key: equal for queries that differ in values alone."""
@@ -45,30 +49,38 @@ def _parts(node: type[Any]) -> tuple[tuple[str, bool], ...]:
 def _key(node: Any, values: list[Any]) -> Any:
     kind = type(node)
     if kind is tuple:
-        return tuple([_key(each, values) for each in node]) if node else ()
+        return tuple([_key(each, values) for each in node]) if node else node
     read = _READERS.get(kind)
     if read is None:
         read = _READERS[kind] = _reader(kind)
     return read(node, values)
 
 
-_READERS: dict[type[Any], Callable[[Any, list[Any]], Any]] = {}
+def _itself(node: Any, values: list[Any]) -> Any:
+    return node
+
+
+SOLID = (Everything, Field, Order, Pick, Step)
+"""The nodes that hold no value, however deep: each is its own key."""
+
+_READERS: dict[type[Any], Callable[[Any, list[Any]], Any]] = dict.fromkeys(SOLID, _itself)
 
 
 def _reader(kind: type[Any]) -> Callable[[Any, list[Any]], Any]:
     """How a node of this class is split: made once per class."""
     if not is_dataclass(kind):
-        return lambda node, values: node
+        return _itself
     parts = _parts(kind)
+    take = attrgetter(*[name for name, _ in parts])
+    are_values = [is_value for _, is_value in parts]
 
     def read(node: Any, values: list[Any]) -> Any:
         key: list[Any] = [kind]
-        for name, is_value in parts:
-            part = getattr(node, name)
+        for part, is_value in zip(take(node), are_values, strict=True):
             if is_value:
                 values.append(part)
             else:
-                key.append(_key(part, values))
+                key.append(part if type(part) in _PLAIN else _key(part, values))
         return tuple(key)
 
     return read

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -18,7 +19,7 @@ from backstay.query.nodes import (
     Select,
     Update,
 )
-from backstay.query.shape import Slot, slotted, split
+from backstay.query.shape import SOLID, Slot, slotted, split
 
 
 def ask(value: str, limit: int, *, name: str = "title") -> Select:
@@ -88,3 +89,15 @@ def test_slots_count_the_values_in_the_order_of_split() -> None:
 )
 def test_a_payload_is_a_value(one: Insert | Update, other: Insert | Update) -> None:
     assert split(one)[0] == split(other)[0]
+
+
+def test_a_node_that_is_its_own_key_holds_no_value() -> None:
+    def holds_value(kind: type[Any]) -> bool:
+        parts = dataclasses.fields(kind)
+        hints = get_type_hints(kind)
+        inner = {each for part in parts for each in [hints[part.name], *get_args(hints[part.name])]}
+        nested = [each for each in inner if dataclasses.is_dataclass(each) and isinstance(each, type)]
+        return any(part.metadata.get("value") for part in parts) or any(holds_value(each) for each in nested)
+
+    assert not any(holds_value(kind) for kind in SOLID)
+    assert holds_value(Page)
