@@ -122,21 +122,21 @@ class Bounds:
         seen = [condition for end in ends for condition in self._linked(table, end, "select")]
         if operation == "select":
             return tuple(seen)
-        if operation == "delete":
-            return (*seen, sa.or_(*[self._through(table, end) for end in ends]))
+        ways = [way for end in ends for way in self._cut(table, end)] if operation == "delete" else []
+        if ways:
+            return (*seen, sa.or_(*ways))
         raise PermissionDenied(
             f"permission denied for table {table.name}",
             hint=f"Nobody but the system may link rows through {table.name}, which has no rules of its own: map a "
             f"class to it and serve it with app.resource(). {SYSTEM}",
         )
 
-    def _through(self, table: sa.Table, end: End) -> ColumnElement[Any]:
-        """Whether the row at one end may be deleted, and its links with it."""
+    def _cut(self, table: sa.Table, end: End) -> list[ColumnElement[Any]]:
+        """Whether the row at one end may be deleted, and its links with it; nothing where it never may."""
         try:
-            conditions = self._linked(table, end, "delete")
+            return [sa.and_(sa.true(), *self._linked(table, end, "delete"))]
         except PermissionDenied:
-            return sa.false()
-        return sa.and_(sa.true(), *conditions)
+            return []
 
     def _linked(self, table: sa.Table, end: End, operation: str) -> Conditions:
         if end.served is None:
