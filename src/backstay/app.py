@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -11,10 +12,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.dialects.reflect import reflect
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller, System
 from backstay.schema.check import check
-from backstay.schema.collect import collect
+from backstay.schema.collect import collect, tables_of
 from backstay.schema.declaration import (
     Asked,
     Auth,
@@ -151,8 +153,10 @@ class Backstay:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings in force."""
-        return load(**{"database": self._database, **self._from_outside(), **self._overrides})
+        """The settings in force; the schemas that are reflected are on the wire, too."""
+        settings = load(**{"database": self._database, **self._from_outside(), **self._overrides})
+        reflected = [each.schema for each in self._declarations.reflections if each.schema is not None]
+        return replace(settings, schemas=tuple(dict.fromkeys([*settings.schemas, *reflected])))
 
     def _from_outside(self) -> dict[str, Any]:
         outside = load().database
@@ -171,7 +175,14 @@ class Backstay:
     def collected(self) -> Schema:
         """The schema, unchecked."""
         user = self._auth.user if self._auth is not None else None
-        return collect(self._declarations, user=user, tenancy=self._tenancy, schemas=self.settings.schemas)
+        declarations, schemas = self._declarations, self.settings.schemas
+        found = reflect(
+            self.settings.database,
+            declarations.reflections,
+            declared=tables_of(declarations, user),
+            default=schemas[0],
+        )
+        return collect(declarations, user=user, tenancy=self._tenancy, schemas=schemas, reflected=found)
 
     @property
     def declarations(self) -> Declarations:

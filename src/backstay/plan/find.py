@@ -101,6 +101,8 @@ def _single(relation: Relation) -> tuple[str, str] | None:
 
 
 def _named(relation: Relation, name: str) -> bool:
+    if relation.to_view:
+        return relation.target[1] == name
     single = _single(relation)
     by_column = single is not None and relation.owning and single[0] == name
     if _is_self(relation):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, get_type_hints
 
@@ -17,7 +17,7 @@ from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
-from backstay.schema.declaration import Declarations, FunctionDeclaration, Resource
+from backstay.schema.declaration import Declarations, FunctionDeclaration, Reflection, Resource
 from backstay.schema.describe import describe
 from backstay.schema.expression.refuse import refuse
 from backstay.schema.expression.weave import Tenants, narrow, weave
@@ -63,6 +63,13 @@ def name_of(table: sa.Table) -> Name:
     return (str(table.schema or "public"), str(table.name))
 
 
+def tables_of(declarations: Declarations, user: type[Any] | None) -> Mapping[Name, sa.Table]:
+    """Every table that a model declares, served or not."""
+    models = [each.model for each in declarations.resources] + ([user] if user is not None else [])
+    mapped = [model for model in models if isinstance(model, sa.Table) or sa.inspect(model, raiseerr=False) is not None]
+    return {name_of(table): table for model in mapped for table in table_of(model).metadata.tables.values()}
+
+
 @dataclass(slots=True)
 class _Collection:
     """One collection under way, and what was found wrong so far."""
@@ -89,7 +96,7 @@ class _Collection:
         return Schema(
             resources=resources,
             functions=functions,
-            schemas=self.schemas,
+            schemas=self.spaces(),
             metadata=_merged(metadata),
             user=table_of(self.user) if self.user is not None else None,
             tenants=tenants,
@@ -110,6 +117,11 @@ class _Collection:
         """Note a finding, where the attribute of the class is written if it is about one."""
         where = place if attribute is None else place_of(model, attribute) or place
         self.findings.append(Finding(code, message, hint or "", where))
+
+    def spaces(self) -> tuple[str, ...]:
+        """The schemas on the wire, those of what was found in the database behind the others."""
+        found = [name_of(table)[0] for each in self.reflected for table in each.tables]
+        return tuple(dict.fromkeys([*self.schemas, *found]))
 
     # What was declared ---------------------------------------------------------------------------------------
 
@@ -259,7 +271,8 @@ class _Collection:
         """One rule, woven."""
         if expression is None:
             return None
-        name = f"{operation} of {table.name}"
+        is_reflected = any(declared.place == each.reflection.place for each in self.reflected)
+        name = f"{operation} of {'app.reflect()' if is_reflected else table.name}"
         element = self.element(declared, name, expression)
         if element is None:
             return None
@@ -306,10 +319,18 @@ class _Collection:
         """The database's own functions by name, but for those that a function of Python stands before."""
         found: dict[Name, list[SQLFunction]] = {}
         for each in self.reflected:
+            reading, writing = (self.caller_rule(each.reflection, word) for word in ("select", "insert"))
             for function in each.functions:
                 if function.name not in functions:
-                    found.setdefault(function.name, []).append(function)
+                    rule = writing if function.volatile else reading
+                    found.setdefault(function.name, []).append(replace(function, rule=rule))
         return {name: tuple(overloads) for name, overloads in found.items()}
+
+    def caller_rule(self, reflection: Reflection, word: str) -> Rule | None:
+        """Who may call the functions of the database: a rule that speaks of the caller alone."""
+        expression = getattr(reflection.asked, word)
+        nothing = Resource(sa.Table("functions", sa.MetaData()), reflection.asked, reflection.place)  # type: ignore[arg-type, var-annotated]
+        return self.rule(nothing, table_of(nothing.model), None, word, expression)
 
 
 # Models ------------------------------------------------------------------------------------------------------

@@ -65,8 +65,13 @@ def _both_ways(table: sa.Table, name: Name, target: Name, key: sa.ForeignKeyCons
     constraint = str(key.name)
     forward = Cardinality.ONE_TO_ONE if single else Cardinality.MANY_TO_ONE
     backward = Cardinality.ONE_TO_ONE if single else Cardinality.ONE_TO_MANY
-    yield Relation(name, target, forward, constraint, pairs, owning=True)
-    yield Relation(target, name, backward, constraint, tuple((theirs, ours) for ours, theirs in pairs))
+    back = tuple((theirs, ours) for ours, theirs in pairs)
+    yield Relation(name, target, forward, constraint, pairs, owning=True, to_view=_is_view(key.referred_table))
+    yield Relation(target, name, backward, constraint, back, to_view=_is_view(table))
+
+
+def _is_view(table: sa.Table) -> bool:
+    return bool(table.info.get("view"))
 
 
 def _through(table: sa.Table, served: Mapping[sa.Table, Name], linked: bool) -> Iterator[Relation]:
@@ -78,6 +83,9 @@ def _through(table: sa.Table, served: Mapping[sa.Table, Name], linked: bool) -> 
         and (linked or all(element.parent.name in key_columns for element in key.elements))
     ]
     for near, far in permutations(ends, 2):
+        if near.column_keys == far.column_keys:
+            # One foreign key, seen to lead to a table and to a view of it.
+            continue
         junction = Junction(
             table,
             served.get(table),
@@ -91,6 +99,7 @@ def _through(table: sa.Table, served: Mapping[sa.Table, Name], linked: bool) -> 
             served[far.referred_table],
             Cardinality.MANY_TO_MANY,
             junction=junction,
+            to_view=_is_view(far.referred_table),
         )
 
 

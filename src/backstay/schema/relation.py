@@ -52,6 +52,7 @@ class Relation:
         pairs: columns of the origin and the target that are equal (empty for many-to-many).
         junction: the table between, for many-to-many.
         owning: whether the foreign key's columns are the origin's.
+        to_view: whether the target is a view, which only its name means.
         attribute: the name of the mapped class's ``relationship()`` for this link, if there is one.
     """
 
@@ -62,6 +63,7 @@ class Relation:
     pairs: tuple[tuple[str, str], ...] = ()
     junction: Junction | None = None
     owning: bool = False
+    to_view: bool = False
     attribute: str | None = None
 
     def describe(self) -> str:

@@ -15,7 +15,7 @@ from backstay.schema.column import Column
 from backstay.schema.declaration import Hook, Kind, Reflection
 from backstay.schema.expression.weave import Tenants
 from backstay.schema.relation import Name, Relation
-from backstay.schema.rule import Place, Rules
+from backstay.schema.rule import Place, Rule, Rules
 
 if TYPE_CHECKING:
     from backstay.schema.check.finding import Finding
@@ -138,6 +138,8 @@ class SQLFunction:
         columns: the name and kind of each column of its rows (ROW, ROWS), as far as they are known.
         resource: the table or view whose rows it answers with, if it is one's.
         volatile: whether it may write.
+        rule: who may call it: what ``app.reflect(...)`` says of reading, or of writing where it is volatile. It speaks
+            of the caller alone; None: nobody.
         description: its comment.
     """
 
@@ -149,6 +151,7 @@ class SQLFunction:
     columns: tuple[tuple[str, ValueKind], ...] = ()
     resource: Name | None = None
     volatile: bool = True
+    rule: Rule | None = None
     description: str = ""
 
     @property

@@ -18,13 +18,14 @@ from backstay.dialects.call.rows import compile_rows
 from backstay.dialects.dialect import Row, Statement
 from backstay.dialects.execute import Judge
 from backstay.dialects.guarded import guarded_session, trusted
+from backstay.dialects.postgresql.function import SQLFunctions
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.errors import NotImplementedHere
 from backstay.plan.cache import Cache
 from backstay.query.nodes import Call, Count, Everything, Select
 from backstay.schema.caller import Caller
-from backstay.schema.served import Function, Served
+from backstay.schema.served import Function, Served, SQLFunction
 from backstay.settings import Settings
 
 
@@ -43,6 +44,7 @@ class Functions:
         self._road = road
         self._most = settings.max_rows
         self._rendering = Rendering(road.schema)
+        self._of_database = SQLFunctions(road, settings)
         self._cache: Cache[Statement] = Cache(
             road.schema,
             lambda plan: compile_rows(plan, road.engine.emission),
@@ -66,6 +68,8 @@ class Functions:
         """
         schema = self._road.schema
         function = find_function(schema, query)
+        if isinstance(function, SQLFunction):
+            return await self._of_database.call(function, query, caller, judge)
         given = query.arguments or {}
         labels = labels_of(schema)
         arguments = {

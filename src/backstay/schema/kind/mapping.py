@@ -18,7 +18,7 @@ from backstay.schema.kind.interval import INTERVAL
 from backstay.schema.kind.kind import Kind
 from backstay.schema.kind.numbers import BIGINT, DOUBLE, INTEGER, NUMERIC, REAL, SMALLINT, numeric
 from backstay.schema.kind.symbols import BOOLEAN, BYTEA, UUID, enum
-from backstay.schema.kind.texts import TEXT, VARCHAR, char, other, varchar
+from backstay.schema.kind.texts import TEXT, VARCHAR, Named, char, other, varchar
 from backstay.schema.kind.times import DATE, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ
 
 _SINGLE_BITS = 24
@@ -141,4 +141,5 @@ _GENERIC: Final[tuple[tuple[type[TypeEngine[Any]], Callable[[Any], Kind]], ...]]
     (sa.BINARY, lambda type_: BYTEA),
     (sa.VARBINARY, lambda type_: BYTEA),
     (sa.ARRAY, lambda type_: array(kind_of(type_.item_type))),
+    (Named, lambda type_: other(type_.name, type_)),
 )

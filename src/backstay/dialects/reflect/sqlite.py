@@ -1,0 +1,62 @@
+"""The tables and views of an SQLite file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from backstay.dialects.migrate.run import run
+from backstay.schema.declaration import Reflection
+from backstay.schema.naming import name_constraints
+from backstay.schema.relation import Name
+from backstay.schema.served import Reflected
+
+_INTERNAL: Final = re.compile(r"_backstay_|alembic_version$|sqlite_")
+
+
+async def reflect(
+    url: str, reflections: Sequence[Reflection], *, declared: Mapping[Name, sa.Table], default: str
+) -> tuple[Reflected, ...]:
+    """See :func:`backstay.dialects.reflect.reflect`. There are no schemas: the first reflection takes everything."""
+    metadata = sa.MetaData()
+    known = {name for _, name in declared}
+    views = await run(url, lambda connection: _read(connection, metadata), writing=False)
+    name_constraints(metadata)
+    tables = [table for table in metadata.tables.values() if table.name not in known]
+    for table in tables:
+        if table.name in views:
+            table.info["view"] = True
+        for constraint in list(table.foreign_key_constraints):
+            _redirect(table, constraint, declared)
+    first, *others = reflections
+    return (Reflected(first, tables), *(Reflected(each, ()) for each in others))
+
+
+def _read(connection: sa.Connection, metadata: sa.MetaData) -> set[str]:
+    """Fill the metadata with everything that is there; the names of the views."""
+    metadata.reflect(connection, views=True, only=lambda name, _: not _INTERNAL.match(name), resolve_fks=False)
+    return set(sa.inspect(connection).get_view_names())
+
+
+def _redirect(table: sa.Table, constraint: sa.ForeignKeyConstraint, declared: Mapping[Name, sa.Table]) -> None:
+    """Have a foreign key lead to a model's table, where one declares it; drop it, where it leads nowhere."""
+    target = constraint.elements[0].target_fullname.rpartition(".")[0]
+    columns = [element.target_fullname.rpartition(".")[2] for element in constraint.elements]
+    found = declared.get(("public", target))
+    if found is None and _has(table.metadata.tables.get(target), columns):
+        return
+    table.constraints.discard(constraint)
+    for element in constraint.elements:
+        element.parent.foreign_keys.discard(element)
+        table.foreign_keys.discard(element)
+    if found is not None and _has(found, columns):
+        ours: list[Any] = [element.parent for element in constraint.elements]
+        theirs = [found.columns[name] for name in columns]
+        table.append_constraint(sa.ForeignKeyConstraint(ours, theirs, name=constraint.name))
+
+
+def _has(table: sa.Table | None, columns: Sequence[str]) -> bool:
+    return table is not None and all(name in table.columns for name in columns)
