@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,10 +17,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import DateTime
 
 from backstay import Auth, AuthUser, Backstay, Resource, Using, anyone, current, system
+from backstay.dialects.reply import Reply
 from backstay.errors import Conflict
+from backstay.query.nodes import Insert, Resolution
 from behaviour.door import Answer, Door
 from fixtures import billing
-from fixtures.rows import ACME, ADA, BOB, CYD, ZETA, uid
+from fixtures.rows import ACME, ADA, BOB, CALLERS, CYD, ZETA, uid
 
 # Billing -----------------------------------------------------------------------------------------------------
 
@@ -167,21 +170,25 @@ async def fill(app: Backstay) -> None:
 Declare = Callable[[Resource[Thing]], None]
 
 
+def build(url: str, declare: Declare) -> Backstay:
+    app = Backstay(url, auth=Auth(User))
+    mine = Thing.owner_id == me.id
+    things = app.resource(
+        Thing, select=anyone, insert=mine, update=Using(mine, check=mine & (Thing.amount < 100)), delete=mine
+    )
+    app.resource(Part, select=anyone, write=anyone)
+    app.resource(Log, select=anyone, insert=Log.author_id == me.id)
+    declare(things)
+    return app
+
+
 @pytest.fixture
 def shelf(database_url: str) -> Iterator[Callable[[Declare], Door]]:
     """Opens the door of an application whose hooks a test declares."""
     doors: list[Door] = []
 
     def open_door(declare: Declare) -> Door:
-        app = Backstay(database_url, auth=Auth(User))
-        mine = Thing.owner_id == me.id
-        things = app.resource(
-            Thing, select=anyone, insert=mine, update=Using(mine, check=mine & (Thing.amount < 100)), delete=mine
-        )
-        app.resource(Part, select=anyone, write=anyone)
-        app.resource(Log, select=anyone, insert=Log.author_id == me.id)
-        declare(things)
-        doors.append(Door(app, fill).__enter__())
+        doors.append(Door(build(database_url, declare), fill).__enter__())
         return doors[-1]
 
     yield open_door
@@ -446,6 +453,40 @@ def test_duplicate_within_one_upsert_updates_what_was_just_inserted(shelf: Calla
     door = shelf(marking)
     upsert(door, [{"slug": "n", "amount": 1}, {"slug": "n", "amount": 2}])
     assert (thing(door, "n")["amount"], thing(door, "n")["extra"]) == (2, {"by": "update"})
+
+
+def test_upserts_of_one_new_row_at_the_same_time_both_succeed(postgresql_url: str) -> None:
+    together = asyncio.Barrier(2)
+    arrived = 0
+
+    def declare(things: Resource[Thing]) -> None:
+        @things.before_insert
+        async def meet(db: AsyncSession, row: Thing) -> None:
+            nonlocal arrived
+            arrived += 1
+            await together.wait()
+
+        @things.before_update
+        async def mark(db: AsyncSession, row: Thing) -> None:
+            row.extra = {"by": "update"}
+
+    app = build(postgresql_url, declare)
+
+    async def upsert_one(amount: int) -> Reply:
+        row = {"slug": "n", "amount": amount}
+        query = Insert(
+            "things", rows=(row,), columns=("slug", "amount"), resolution=Resolution.MERGE, conflict=("slug",)
+        )
+        return await app.assembly.road.answer(query, CALLERS["bare-ada"], lambda reply: None)
+
+    async def both() -> list[Reply]:
+        return await asyncio.gather(upsert_one(1), upsert_one(2))
+
+    with Door(app, fill) as door:
+        replies = door.run(both())
+        assert arrived == 2
+        assert sorted(reply.inserted or 0 for reply in replies) == [0, 1]
+        assert thing(door, "n")["extra"] == {"by": "update"}
 
 
 def test_null_is_a_duplicate_of_nothing(shelf: Callable[[Declare], Door]) -> None:
