@@ -1,0 +1,230 @@
+"""The budgets of budgets.toml: counts rather than times, so that they hold on any machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backstay.dialects.dialect import Row
+from backstay.frontends.http import Request
+from backstay.schema.caller import Caller
+from behaviour.door import Door, token
+from databases import sqlite_url
+from fixtures import rows, workspace
+from fixtures.rows import CALLERS, uid
+
+BUDGETS = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text(encoding="utf-8"))
+FORBIDDEN = ("alembic", "asyncpg", "cyclopts", "graphql", "granian", "hypothesis", "pydantic", "rich", "starlette")
+POINT = f"select=number,text,author(id,role)&id=eq.{uid(101)}"
+PAGE = "select=number,text,author(id,role)&number=gt.0"
+
+
+def spend(name: str, spent: float) -> None:
+    """Say what was spent, and fail where it is more than the budget."""
+    budget = BUDGETS[name]
+    print(f"{name}: {spent:g} of {budget['most']:g} {budget['unit']}")
+    most = budget["most"] * (1 + BUDGETS["tolerance"])
+    assert spent <= most, f"{name}: {spent:g} {budget['unit']}, budget {budget['most']:g}: {budget['why']}"
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    with Door(workspace.build(sqlite_url(tmp_path)), rows.fill) as opened:
+        yield opened
+
+
+async def count_calls(work: Callable[[], Awaitable[Any]]) -> int:
+    """How many Python functions are called, once everything is warm."""
+    for _ in range(5):
+        await work()
+    calls = 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        await work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize(("name", "query", "found"), [("rest_read", POINT, 1), ("rest_page", PAGE, 3)])
+def test_python_calls_of_a_warm_read(door: Door, name: str, query: str, found: int) -> None:
+    rest, request = door.app.assembly.rest, Request("GET", "/notes", query, {"accept": "*/*"})
+    assert len(json.loads(door.run(rest(request, CALLERS["ada"])).body)) == found
+    spend(name, door.run(count_calls(lambda: rest(request, CALLERS["ada"]))))
+
+
+def test_python_calls_of_a_warm_read_through_the_front_door(door: Door) -> None:
+    headers = [(b"host", b"localhost"), (b"accept", b"*/*"), (b"authorization", f"Bearer {token('ada')}".encode())]
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/rest/v1/notes",
+        "raw_path": b"/rest/v1/notes",
+        "query_string": POINT.encode(),
+        "root_path": "",
+        "headers": headers,
+    }
+    sent: list[Any] = []
+    asked = {"type": "http.request", "body": b"", "more_body": False}
+    calls = door.run(count_calls(lambda: door.app(dict(scope), _Given(asked), _Kept(sent))))
+    spend("edge_read", calls - OWN_CALLS)
+    assert sent[0]["status"] == 200
+
+
+OWN_CALLS = 5
+"""Calls that are the test's own: the lambda, what makes the two below, and two messages sent."""
+
+
+class _Given:
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    async def __call__(self) -> Any:
+        return self._message
+
+
+class _Kept:
+    def __init__(self, messages: list[Any]) -> None:
+        self._messages = messages
+
+    async def __call__(self, message: Any) -> None:
+        self._messages.append(message)
+
+
+# Statements --------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A database that counts what it is asked."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self.statements: list[str] = []
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        self.statements.append(text)
+        found: list[Row] = await self._database.fetch(text, parameters)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a read asked the database for {name}")
+
+
+@pytest.fixture
+def counted(database_url: str) -> Iterator[tuple[Door, Counting]]:
+    with Door(workspace.build(database_url), rows.fill) as opened:
+        road = opened.app.assembly.road
+        counting = Counting(road.engine.database)
+        road.engine = replace(road.engine, database=counting)
+        # Compiling asks for features; what runs afterwards may ask for nothing but rows.
+        counting.features = road.engine.database._database.features  # type: ignore[attr-defined]
+        yield opened, counting
+
+
+@pytest.mark.parametrize("caller", ["ada", "bare-ada", "service"])
+@pytest.mark.parametrize(
+    ("method", "query", "prefer"),
+    [
+        ("GET", POINT, ""),
+        ("GET", "select=*,author(*),tags(*),replies(*,author(*),tags(*)),parent(*)", "count=exact"),
+        ("GET", "select=number,tags!inner(name),author()&tags.name=like.*e*&order=author(role)&limit=1", "count=exact"),
+        ("GET", "select=number,tags(count)&or=(number.eq.1,tags.is.null)", ""),
+        ("HEAD", "select=*", "count=exact"),
+        ("GET", "number=in.()", "count=planned"),
+    ],
+)
+def test_a_read_is_one_statement(
+    counted: tuple[Door, Counting], caller: str, method: str, query: str, prefer: str
+) -> None:
+    door, counting = counted
+    request = Request(method, "/notes", query, {"prefer": prefer})
+    asker: Caller = CALLERS[caller]
+    for _ in ("cold", "warm"):
+        counting.statements.clear()
+        door.run(door.app.assembly.rest(request, asker))
+        spend("statements_per_read", len(counting.statements))
+        assert counting.statements
+
+
+# Importing, and memory ---------------------------------------------------------------------------------------
+
+IMPORT = """
+import json, sys, time
+before, began = set(sys.modules), time.process_time()
+from backstay import Backstay
+took = time.process_time() - began
+print(json.dumps({"seconds": took, "modules": sorted(set(sys.modules) - before)}))
+"""
+OWN = {"backstay", *sys.stdlib_module_names}
+
+
+def imported() -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True, timeout=60)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_import_is_light() -> None:
+    runs = [imported() for _ in range(3)]
+    modules = runs[0]["modules"]
+    assert sorted({name.partition(".")[0] for name in modules} & set(FORBIDDEN)) == []
+    spend("import_modules", len([name for name in modules if name.partition(".")[0] not in OWN]))
+    spend("import_seconds", min(run["seconds"] for run in runs))
+
+
+MEMORY = """
+import asyncio, sys
+from backstay.frontends.http import Request
+from fixtures.rows import CALLERS, fill
+from fixtures.workspace import build
+
+async def main():
+    app = build(sys.argv[1])
+    await app.start()
+    await fill(app)
+    for number in range(100):
+        await app.assembly.rest(Request("GET", "/notes", f"select=*,author(*)&number=gt.{number}"), CALLERS["ada"])
+    with open("/proc/self/status") as status:
+        print(next(line.split()[1] for line in status if line.startswith("VmRSS")))
+    await app.stop()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux shows it")
+def test_idle_application_is_small(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, sqlite_url(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env={"PYTHONPATH": ":".join([str(Path(__file__).parent.parent), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    spend("memory", int(done.stdout) / 1024)
+
+
+def test_every_budget_has_a_reason_and_a_test() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    for name, budget in BUDGETS.items():
+        if name != "tolerance":
+            assert budget["why"] and f'"{name}"' in source
