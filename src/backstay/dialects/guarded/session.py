@@ -42,8 +42,8 @@ async def guarded_session(
     raises, and undoes what was flushed with it. Textual SQL, tables that are no resources, ``insert()`` statements and
     the driver's own statements are refused. For ``system`` and the secret key there are no rules.
 
-    What a session cannot guard: the driver's connection behind ``session.connection()``, other connections of its engine,
-    and functions of the database that read tables by themselves.
+    What a session cannot guard: the driver's connection behind ``session.connection()``, other connections of its
+    engine, and functions of the database that read tables by themselves.
 
     Arguments:
         schema: what is served.
