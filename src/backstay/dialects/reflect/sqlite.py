@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from backstay.dialects.migrate.run import run
 from backstay.schema.declaration import Reflection
+from backstay.schema.kind.texts import Named
 from backstay.schema.naming import name_constraints
 from backstay.schema.relation import Name
 from backstay.schema.served import Reflected
+
+_AFFINITIES: Final = ("INT", "CHAR", "CLOB", "TEXT", "BLOB", "REAL", "FLOA", "DOUB")
+"""What SQLite looks for in a type's name (https://sqlite.org/datatype3.html, section 3.1)."""
 
 _INTERNAL: Final = re.compile(r"_backstay_|alembic_version$|sqlite_")
 
@@ -38,7 +42,19 @@ async def reflect(
 def _read(connection: sa.Connection, metadata: sa.MetaData) -> set[str]:
     """Fill the metadata with everything that is there; the names of the views."""
     metadata.reflect(connection, views=True, only=lambda name, _: not _INTERNAL.match(name), resolve_fks=False)
+    known: Any = connection.dialect
+    for table in metadata.tables.values():
+        declared = connection.exec_driver_sql("SELECT name, type FROM pragma_table_xinfo(?)", (table.name,))
+        for name, type_ in declared:
+            if name in table.columns and _holds_anything(str(type_).upper(), known.ischema_names):
+                table.columns[name].type = Named("any")
     return set(sa.inspect(connection).get_view_names())
+
+
+def _holds_anything(declared: str, known: Collection[str]) -> bool:
+    """Whether a column's declared type says nothing of its values: none, or one that SQLite has never heard of."""
+    name = declared.partition("(")[0].strip()
+    return not name or (name not in known and not any(part in name for part in _AFFINITIES))
 
 
 def _redirect(table: sa.Table, constraint: sa.ForeignKeyConstraint, declared: Mapping[Name, sa.Table]) -> None:

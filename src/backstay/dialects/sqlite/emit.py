@@ -85,6 +85,9 @@ class SQLiteEmission(Writer):
             return sa.case((value.is_not(None), quoted("\\x").concat(func.lower(func.hex(value)))))
         if kind.name == "interval":
             return func.interval_text(value)
+        if kind.name == "any":
+            text = quoted("\\x").concat(func.lower(func.hex(value)))
+            return sa.case((func.typeof(value) == quoted("blob"), text), else_=value)
         if kind.name.startswith(_AS_JSON) or kind.name.endswith("[]"):
             return func.json(value)
         return value
