@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from enum import Enum
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from backstay import errors
+from backstay.cli import _assemble
 from backstay.query.operators import OPERATORS
 from backstay.schema.check import CODES
 from backstay.schema.expression.subset import CASTS, ELEMENTS, FUNCTIONS, REFUSED
@@ -151,7 +157,150 @@ def _arguments(least: int, most: int) -> str:
     return f"{least} or {most}" if most - least == 1 else f"{least} or more"
 
 
+def cli_page() -> str:
+    """The page of commands, from the command line itself."""
+    said: str = _assemble().generate_docs()  # type: ignore[attr-defined]
+    commands = said[said.index("\n## backstay ") :]
+    return _page(
+        "Command line",
+        "`FILE` is `path.py`, `path.py:name` or `package.module:name`. It may be left out where the environment\n"
+        "variable `BACKSTAY_APP` names it, or where one file of the working directory makes an application.\n"
+        "`backstay COMMAND --help` says what is here, with an example. A command ends with 0 when all is well, with 1\n"
+        "when it found something or failed, and with 2 when it was used wrongly.",
+        commands.strip() + "\n",
+    )
+
+
+# Python ------------------------------------------------------------------------------------------------------
+
+
+def python_page() -> str:
+    """The page of public names, from the doors and their docstrings."""
+    parts = [part for door in ("backstay", "backstay.testing", "backstay.fastapi") for part in _door(door)]
+    return _page(
+        "Python",
+        "Every public name. [Errors](errors.md) and [settings](settings.md) have pages of their own.",
+        "\n\n".join(parts) + "\n",
+    )
+
+
+def _door(name: str) -> Iterator[str]:
+    door = import_module(name)
+    yield f"## {name}"
+    for each in door.__all__:
+        if each != "__version__":
+            yield from _described(door, each)
+
+
+def _described(door: ModuleType, name: str) -> Iterator[str]:
+    found = getattr(door, name)
+    yield f"### {name}"
+    if inspect.isclass(found):
+        yield from _described_class(name, found)
+    elif inspect.isfunction(found):
+        yield _signed(name, found)
+        yield _docstring(found.__doc__)
+    else:
+        yield _docstring(_words_behind(door, name))
+
+
+def _described_class(name: str, found: type) -> Iterator[str]:
+    if issubclass(found, Enum):
+        yield _docstring(found.__doc__)
+        yield "\n".join(f"- `{name}.{member.name}`" for member in found)
+        return
+    if found.__init__ is not object.__init__ and name not in _MADE:
+        yield _signed(name, found)
+    yield _docstring(found.__doc__)
+    for each, method in vars(found).items():
+        call = method.func if hasattr(method, "func") else method.fget if isinstance(method, property) else method
+        if each.startswith("_") or each in _INNER or not inspect.isfunction(call) or not call.__doc__:
+            continue
+        yield f"#### {name}.{each}"
+        if call is method:
+            yield _signed(each, method)
+        yield _docstring(call.__doc__)
+
+
+_MADE = frozenset({"Answer", "Client", "Event", "Resource"})
+"""Classes whose objects one is given, and does not make."""
+
+_INNER = frozenset({"assembly", "collected", "covers", "declarations"})
+"""What other rooms of the package ask for, and programs need not."""
+
+
+def _signed(name: str, call: Callable[..., Any]) -> str:
+    signature = inspect.signature(call)
+    parameters = [each for each in signature.parameters.values() if each.name != "self"]
+    written = str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+    written = re.sub(r"<[^>]* at 0x[0-9a-f]+>|<[\w.]+(?:: [^>]*)?>", "...", written)
+    result = signature.return_annotation
+    written = re.sub(r"'([^']*)'", r"\1", written)
+    shown = f"{name}{written}" + (f" -> {result}" if isinstance(result, str) and result != "None" else "")
+    if len(shown) > _WIDTH:
+        inner = written.removeprefix("(").removesuffix(")")
+        shown = shown.replace(written, "(\n    " + ",\n    ".join(_split(inner)) + ",\n)")
+    return f"```text\n{shown}\n```"
+
+
+_WIDTH = 100
+
+
+def _split(parameters: str) -> list[str]:
+    """The parameters of a signature, apart: the commas that are within no brackets."""
+    parts, depth = [""], 0
+    for letter in parameters:
+        depth += (letter in "[(") - (letter in ")]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def _words_behind(door: ModuleType, name: str) -> str:
+    """What the source says of a name that is a value: the text behind its assignment."""
+    place = getattr(door, "_PLACE", {}).get(name, door.__name__)
+    source = Path(str(import_module(place).__file__)).read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    for assigned, behind in pairwise(body):
+        targets = getattr(assigned, "targets", None) or [getattr(assigned, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            assert isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant), name
+            return str(behind.value.value)
+    raise LookupError(name)
+
+
+_SECTIONS = {"Arguments:": "Arguments", "Returns:": "Returns", "Raises:": "Raises"}
+
+
+def _docstring(text: str | None) -> str:
+    """A docstring as Markdown: its sections become lists."""
+    lines: list[str] = []
+    section = ""
+    for line in inspect.cleandoc(text or "").splitlines():
+        plain = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", line.replace("``", "`"))
+        if line in _SECTIONS:
+            section = _SECTIONS[line]
+            lines += [f"**{section}**", ""]
+        elif section and line and not line.startswith(" "):
+            section = ""
+            lines.append(plain)
+        elif section and line.startswith("    ") and not line.startswith("     "):
+            lines.append(f"- {_named(plain.strip())}" if section != "Returns" else plain.strip())
+        else:
+            lines.append(f"  {plain.strip()}" if section and plain.strip() else plain)
+    return "\n".join(lines).strip()
+
+
+def _named(item: str) -> str:
+    """``name: words`` with the name as code."""
+    return re.sub(r"^([\w, ]+):", lambda found: f"`{found[1]}`:", item)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "python.md": python_page,
+    "cli.md": cli_page,
     "settings.md": settings_page,
     "errors.md": errors_page,
     "operators.md": operators_page,

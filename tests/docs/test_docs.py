@@ -5,7 +5,8 @@ A block is governed by a comment on the line before it:
 - ``<!-- no-run -->``: Python that is compiled only
 - ``<!-- file: NAME -->``: written as NAME into the page's folder, for the commands that follow (Python is compiled)
 - ``<!-- run -->``: a console block whose ``$ backstay ...`` commands are run and whose output is compared; a line
-  ``...`` stands for any lines
+  ``...`` stands for any lines, and ``...`` within a line for any text
+- ``<!-- append: NAME -->``, ``<!-- served -->``: for ``test_tutorial.py``; here Python is compiled only
 
 The blocks of a page share one namespace and one empty folder.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import fnmatch
 import inspect
 import os
 import re
@@ -60,7 +60,9 @@ def test_blocks_of_the_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.mark.startswith("file:"):
-            Path(block.mark.removeprefix("file:").strip()).write_text(block.text, encoding="utf-8")
+            file = Path(block.mark.removeprefix("file:").strip())
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
         if block.language == "python":
             run_python(block, module, page)
         elif block.language in ("console", "sh") and block.mark == "run":
@@ -91,10 +93,11 @@ def run_console(block: Block, folder: Path) -> None:
 
 
 def matches(printed: str, expected: str) -> bool:
-    literal = "\n".join(
-        "*" if line.strip() == "..." else re.sub(r"([\[*?])", r"[\1]", line) for line in expected.splitlines()
+    pattern = "\n".join(
+        ".*" if line.strip() == "..." else "[^\n]*".join(map(re.escape, line.split("...")))
+        for line in expected.splitlines()
     )
-    return fnmatch.fnmatchcase(printed, literal)
+    return re.fullmatch(pattern, printed, re.DOTALL) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
@@ -139,3 +142,5 @@ def test_output_is_compared_with_dots_for_any_lines() -> None:
     assert matches("b [x]", "b [x]")
     assert not matches("b x", "b [x]")
     assert not matches("a\nb", "a")
+    assert matches("key=abc\nb", "key=...\nb")
+    assert not matches("key=abc\nb", "key=...")
