@@ -6,7 +6,7 @@ A block is governed by a comment on the line before it:
 - ``<!-- file: NAME -->``: written as NAME into the page's folder, for the commands that follow (Python is compiled)
 - ``<!-- run -->``: a console block whose ``$ backstay ...`` commands are run and whose output is compared; a line
   ``...`` stands for any lines, and ``...`` within a line for any text
-- ``<!-- append: NAME -->``, ``<!-- served -->``: for ``test_tutorial.py``; here Python is compiled only
+- ``<!-- append: NAME -->``, ``<!-- dev -->``, ``<!-- served -->``: for ``test_tutorial.py``; Python is compiled only
 
 The blocks of a page share one namespace and one empty folder.
 """

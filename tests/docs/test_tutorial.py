@@ -49,6 +49,9 @@ class Reader:
         kind, _, name = block.mark.partition(":")
         if kind in ("file", "append"):
             self.write(self.folder / name.strip(), block.text, "a" if kind == "append" else "w")
+        elif kind == "dev":
+            expected = block.text.partition("\n")[2].replace(":8000", f":{self.port}")
+            assert matches(self.log.read_text().strip(), expected.strip()), self.log.read_text()
         elif kind == "served":
             for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
                 asked = COMMAND.match(part)
@@ -69,7 +72,7 @@ class Reader:
                 self.server = subprocess.Popen(
                     words, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT
                 )
-            self.await_line("docs ", 1)
+            self.await_line("supabase-js", 1)
         else:
             self.await_line("serving again", self.log.read_text().count("serving again") + 1)
 
