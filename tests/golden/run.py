@@ -126,7 +126,7 @@ def _statements(writing: Writing) -> dict[str, Statement | None]:
             names = tuple(column.name for column in writing.resolved.columns)
             made = tuple(column.name for column in made_columns(writing.resolved.source.served, names))
             return {
-                "which rows are there": writing.existing,
+                "which rows are there": writing.existing((*names, *made)) if writing.existing is not None else None,
                 "insert": writing.lines((*names, *made)),
                 "check of the new rows": writing.check_new,
                 "check of the merged rows": writing.check_merged,

@@ -120,7 +120,7 @@ def _statements(
         case Inserting():
             names = tuple(column.name for column in compiled.resolved.columns)
             found = {
-                "which rows are there": compiled.existing,
+                "which rows are there": compiled.existing(names) if compiled.existing is not None else None,
                 "insert": compiled.lines(names),
                 "check of the new rows": compiled.check_new,
                 "check of the merged rows": compiled.check_merged,

@@ -89,7 +89,7 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     order: list[Row] = []
     for names, rows in rows_of(resolved, values[resolved.rows.index]):
         records = [_record(served, names, row) for row in rows]
-        there = await _there(transaction, inserting, rows, caller)
+        there = await _there(transaction, inserting, names, records, caller)
         returned = await _insert_run(transaction, inserting, names, records, caller)
         if len(returned) < len(rows) and updates(resolved):
             raise refused_merge(served)
@@ -149,15 +149,22 @@ def _record(served: Served, names: Sequence[str], row: dict[str, Any]) -> list[A
 
 
 async def _there(
-    transaction: Transaction, inserting: Inserting, rows: Sequence[dict[str, Any]], caller: Caller
+    transaction: Transaction,
+    inserting: Inserting,
+    names: tuple[str, ...],
+    records: Sequence[list[Any]],
+    caller: Caller,
 ) -> list[bool]:
     if inserting.existing is None:
         return []
-    conflict = inserting.resolved.conflict
-    sets = [
-        inserting.existing.bind([column.kind.take(row.get(column.name)) for column in conflict], caller) for row in rows
-    ]
-    return [bool(row[0]) for row in await transaction.fetch_each(inserting.existing.text, sets)]
+    statement = inserting.existing(_written(inserting.resolved.source.served, names))
+    found = await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
+    return [bool(row[0]) for row in found]
+
+
+def _written(served: Served, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of a record: those given, then those whose values Python makes."""
+    return (*names, *[column.name for column in made_columns(served, names)])
 
 
 async def _insert_run(
@@ -167,8 +174,7 @@ async def _insert_run(
     records: Sequence[list[Any]],
     caller: Caller,
 ) -> list[Row]:
-    served = inserting.resolved.source.served
-    columns = (*names, *[column.name for column in made_columns(served, names)])
+    columns = _written(inserting.resolved.source.served, names)
     statement = inserting.lines(columns)
     if inserting.bulk and columns:
         return await transaction.fetch(statement.text, statement.bind([records], caller))

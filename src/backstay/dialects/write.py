@@ -33,7 +33,7 @@ _LINES = 200
 class Inserting:
     """The statements of an insert.
 
-    ``lines(columns)`` inserts rows that give these columns; ``existing`` tells which rows are there already, for a
+    ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
     database that cannot tell afterwards.
     """
 
@@ -41,7 +41,7 @@ class Inserting:
     resolved: Insertion
     bulk: bool
     lines: Callable[[tuple[str, ...]], Statement]
-    existing: Statement | None
+    existing: Callable[[tuple[str, ...]], Statement] | None
     check_new: Statement | None
     check_merged: Statement | None
     answer: Statement | None
@@ -234,12 +234,16 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, *, bulk: bool, tel
     def lines(columns: tuple[str, ...]) -> Statement:
         return _insert(start(plan), resolved, columns, bulk=bulk, tells_inserted=tells_inserted)
 
+    @lru_cache(maxsize=_LINES)
+    def existing(columns: tuple[str, ...]) -> Statement:
+        return _existing(start(plan), resolved, columns)
+
     return Inserting(
         plan,
         resolved,
         bulk=bulk,
         lines=lines,
-        existing=_existing(start(plan), resolved) if merging and not tells_inserted else None,
+        existing=existing if merging and not tells_inserted else None,
         check_new=_check(plan, start, plan.guards.new, resolved.source),
         check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
         answer=_answer(plan, start),
@@ -290,13 +294,38 @@ def _resolving(emission: Writer, statement: Any, resolved: Insertion, table: Any
     return statement.on_conflict_do_update(index_elements=conflict, set_=changes, where=where)
 
 
-def _existing(emission: Writer, resolved: Insertion) -> Statement:
-    """Whether a row with the conflict columns of one given row is there already."""
-    table = resolved.source.served.table.alias()
-    record = emission.record(list(resolved.conflict))
-    match = [table.c[column.name] == record[column.name] for column in resolved.conflict]
+def _existing(emission: Writer, resolved: Insertion, names: tuple[str, ...]) -> Statement:
+    """Whether the row that one given row would be in conflict with is there already."""
+    served = resolved.source.served
+    values = emission.record([served.columns[name] for name in names])
+    table = served.table.alias()
+    match = [
+        table.c[column.name] == (values[column.name] if column.name in values else _left_out(emission, column, served))
+        for column in resolved.conflict
+    ]
     exists = sa.select(sa.literal_column("1")).select_from(table).where(*match).exists()
     return emission.compile(sa.select(sa.case((exists, 1), else_=0)))
+
+
+def _left_out(emission: Writer, column: Column, served: Served) -> ColumnElement[Any]:
+    """What a column comes to in a row that does not give it."""
+    if column.default is not None:
+        return filled(emission, column.default, column)
+    default = column.table_column.server_default
+    if isinstance(default, sa.Computed):
+        raise NotImplementedHere(
+            detail=f"on_conflict cannot name '{column.name}' of '{served.name[1]}' here: the database computes it."
+        )
+    if not isinstance(default, sa.DefaultClause):
+        return sa.null()
+    if isinstance(default.arg, str):
+        return sa.cast(sa.literal(default.arg), column.kind.sql)
+    return sa.literal_column(default.arg.text) if isinstance(default.arg, sa.TextClause) else _column(default.arg)
+
+
+def _column(element: Any) -> ColumnElement[Any]:
+    assert isinstance(element, ColumnElement)
+    return element
 
 
 def rows_of(resolved: Insertion, rows: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
