@@ -10,10 +10,8 @@ from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.sql import Emission
+from backstay.query.shape import KEYS
 from backstay.schema.column import Column
-
-KEYS = -1
-"""Where a statement that starts from keys finds them: the last of its values."""
 
 
 class Writer(Emission):

@@ -31,7 +31,7 @@ from backstay.plan.resolved import (
 )
 from backstay.plan.trace import trace
 from backstay.query.nodes import Count, Join, Resolution
-from backstay.query.shape import Slot
+from backstay.query.shape import KEYS, Slot
 from backstay.schema.caller import Caller, CallerAttribute, SignedIn
 from backstay.schema.rule import Rule
 
@@ -309,7 +309,7 @@ def _parameters(statement: Spoken, resolved: Resolved, values: Sequence[Any], ca
         known = [names.get(index, "the rows of the request") for index in found.indexes]
         origin = ", ".join([*known, *(f"me.{name}" for name in found.attributes)]) or "a constant"
         # An insert reads rows that are made ready for the database first, not the query's own values.
-        prepared = isinstance(resolved, Insertion) and bool(found.indexes)
+        prepared = (isinstance(resolved, Insertion) and bool(found.indexes)) or KEYS in found.indexes
         value = f" = {_shown(found.value)}" if found.readable and not prepared else ""
         yield f"{sign}{number}{value}  ({origin})"
 
@@ -329,7 +329,7 @@ def _slots(resolved: Resolved) -> Iterator[tuple[int, str]]:
     returning = getattr(resolved, "returning", None)
     if returning is not None:
         yield from _row_slots(returning, "")
-    yield -1, "the keys of the written rows"
+    yield KEYS, "the keys of the written rows"
 
 
 def _row_slots(rows: Rows, place: str) -> Iterator[tuple[int, str]]:

@@ -23,6 +23,10 @@ Shape: TypeAlias = tuple[Any, ...]
 Q = TypeVar("Q")
 
 
+KEYS: Final = -1
+"""Where a statement that starts from the keys of written rows finds them: behind the query's own values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a value stood: its place in the values of the query."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from backstay.dialects.postgresql.connect import run_sync
 from backstay.dialects.postgresql.server import Server
-from backstay.settings import Settings
+from backstay.settings import Settings, load
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ async def run(url: str, work: Callable[[sa.Connection], T], *, writing: bool) ->
         return work(connection)
 
     # It tells the operator why a server cannot be reached, which sessions keep to themselves.
-    await (await Server(url, Settings()).open()).close()
+    settings = replace(Settings(), statement_cache=load().statement_cache)
+    await (await Server(url, settings).open()).close()
     return await run_sync(url, locked)
 
 

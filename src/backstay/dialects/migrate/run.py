@@ -50,5 +50,12 @@ def _room(url: str) -> _Room:
     room = _ROOMS.get(url.partition(":")[0].partition("+")[0])
     if room is None:
         raise DeclarationError(f"There are no migrations for the database of {url.partition(':')[0]!r} URLs.")
-    module: Any = import_module(f"backstay.dialects.migrate.{room}")
+    try:
+        module: Any = import_module(f"backstay.dialects.migrate.{room}")
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise DeclarationError(
+            "PostgreSQL needs the package asyncpg.", hint="pip install 'backstay[postgres]'"
+        ) from error
     return cast("_Room", module)

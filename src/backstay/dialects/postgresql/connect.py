@@ -29,7 +29,7 @@ from backstay.dialects.postgresql.pool import Pool
 from backstay.dialects.postgresql.server import Server
 from backstay.dialects.postgresql.session import Dialect, join, open_engine
 from backstay.dialects.postgresql.transaction import OwnTransaction, raise_translated
-from backstay.settings import Settings
+from backstay.settings import Settings, load
 
 T = TypeVar("T")
 
@@ -227,7 +227,8 @@ async def run_sync(url: str, work: Callable[[Connection], T]) -> T:
         DatabaseUnavailable: with the reason, when the database cannot be reached or is too old.
         DeclarationError: when the URL cannot be read.
     """
-    settings = replace(Settings(), statement_timeout=timedelta(0))
+    # Behind a pooler (`statement_cache` off) a migration must keep to what poolers accept, too.
+    settings = replace(Settings(), statement_timeout=timedelta(0), statement_cache=load().statement_cache)
     server = Server(url, settings)
     await (await server.open()).close()
     engine = open_engine(server, settings, pooled=False)
