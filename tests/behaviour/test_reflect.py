@@ -396,6 +396,15 @@ def test_who_may_write_may_call_what_writes(postgresql: Door) -> None:
     assert postgresql.ask("DELETE", "/paintings?id=eq.3", caller="ada").status == 204
 
 
+def test_the_description_tells_each_caller_what_they_may_call(postgresql: Door) -> None:
+    stranger, user = (postgresql.get("/", caller).json["paths"] for caller in ("anon", "ada"))
+    assert set(stranger["/rpc/by_artist"]) == {"get", "post"}
+    assert "/rpc/paint" not in stranger
+    assert set(user["/rpc/paint"]) == {"post"}
+    schema = user["/rpc/total"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["properties"]["xs"]["items"]["type"] == ["integer", "null"]
+
+
 def test_a_function_knows_who_calls(postgresql: Door) -> None:
     assert postgresql.ask("POST", "/rpc/who", {}, caller="anon").json["role"] == "anon"
     claims = postgresql.ask("POST", "/rpc/who", {}, caller="ada").json

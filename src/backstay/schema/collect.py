@@ -235,7 +235,7 @@ class _Collection:
             model=None if mapper is None else model,
             columns=columns,
             relations=relations,
-            key=tuple(column.name for column in table.primary_key),
+            key=tuple(str(column.name) for column in table.primary_key),
             uniques=uniques_of(table),
             rules=self.rules(declared, table, tenants),
             hooks={kind: tuple(hooks) for kind, hooks in declared.hooks.items()},

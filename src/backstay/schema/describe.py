@@ -60,16 +60,18 @@ class _Description:
         attributes = self.attributes()
         found: dict[str, Column] = {}
         for column in self.table.columns:
-            attribute = attributes.get(column, column.name)
-            found[column.name] = Column(
-                name=column.name,
+            # Plain text: SQLAlchemy's names are of a subclass.
+            name = str(column.name)
+            attribute = attributes.get(column, name)
+            found[name] = Column(
+                name=name,
                 attribute=attribute,
-                kind=self.kind(column.type, column.name, attribute),
+                kind=self.kind(column.type, name, attribute),
                 expression=column,
                 nullable=bool(column.nullable),
                 primary=column.primary_key,
-                hidden=column.name in hidden,
-                readonly=column.name in readonly,
+                hidden=name in hidden,
+                readonly=name in readonly,
                 generated=column.computed is not None or _always(column),
                 default=self.default(column, attribute),
                 onupdate=self.filling(column, column.onupdate, attribute),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,13 +10,13 @@ import orjson
 
 from backstay.frontends.http import Request, Response
 from backstay.plan.fold import Verdict, fold, questions
-from backstay.query.operators import OPERATORS
+from backstay.query.operators import OPERATORS, Takes
 from backstay.schema.caller import Caller
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
-from backstay.schema.relation import Relation
+from backstay.schema.relation import Name, Relation
 from backstay.schema.rule import Rule
-from backstay.schema.served import Argument, Function, Schema, Served
+from backstay.schema.served import Argument, Function, Schema, Served, SQLArgument, SQLFunction
 from backstay.settings import Settings
 
 _JSON: Final = "application/json"
@@ -36,6 +36,8 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "json": {},
     "jsonb": {},
 }
+_ELSEWHERE: Final = (Takes.CONTAINER, Takes.RANGE, Takes.TERMS)
+"""What only some columns of some databases can be asked."""
 _ERROR: Final = {
     "type": "object",
     "required": ["code", "message", "details", "hint"],
@@ -81,7 +83,10 @@ class OpenAPI:
 
     def encode(self, caller: Caller) -> bytes:
         """The document's bytes; made once for all callers who may do the same."""
-        allowed = tuple((served.name, *self._operations(served, caller)) for served in self._schema.resources.values())
+        allowed: tuple[Any, ...] = tuple(
+            (served.name, *self._operations(served, caller)) for served in self._schema.resources.values()
+        )
+        allowed += tuple(self._callable(caller))
         if allowed not in self._made:
             if len(self._made) > 100:
                 self._made.clear()
@@ -97,6 +102,7 @@ class OpenAPI:
         }
         resources = [self._schema.resources[name] for name in visible]
         paths = {f"/{served.name[1]}": _path(served, visible[served.name]) for served in resources}
+        paths |= {f"/rpc/{name[1]}": _call_database(each) for name, each in self._callable(caller).items()}
         paths |= {f"/rpc/{function.name[1]}": _call(function) for function in self._schema.functions.values()}
         return {
             "openapi": "3.1.0",
@@ -123,6 +129,16 @@ class OpenAPI:
                     }
                 },
             },
+        }
+
+    def _callable(self, caller: Caller) -> dict[Name, SQLFunction]:
+        """The database's functions that the caller may call; the first of those that share a name."""
+        return {
+            name: each
+            for name, overloads in self._schema.sql_functions.items()
+            for each in overloads[:1]
+            if name[0] == self._default
+            and (caller.passes_rules or (each.rule is not None and _lets(each.rule, caller)))
         }
 
     def _operations(self, served: Served, caller: Caller) -> tuple[str, ...]:
@@ -193,7 +209,7 @@ def _parameter(name: str) -> dict[str, str]:
 
 
 def _filter(column: Column) -> dict[str, Any]:
-    operators = ", ".join(OPERATORS)
+    operators = ", ".join(each.name for each in OPERATORS.values() if each.takes not in _ELSEWHERE)
     return {
         "name": column.name,
         "in": "query",
@@ -288,35 +304,51 @@ def _call(function: Function) -> dict[str, Any]:
     types = [each.type for each in arguments]
     schemas, parts = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     properties = {each.name: _inline(schema, parts) for each, schema in zip(arguments, schemas, strict=True)}
+    return _described(name, function.description, arguments, properties, reads=True)
+
+
+def _call_database(function: SQLFunction) -> dict[str, Any]:
+    arguments = [each for each in function.arguments if each.name]
+    properties = {each.name: _type(each.kind, nullable=True) for each in arguments}
+    return _described(function.name[1], function.description, arguments, properties, reads=not function.volatile)
+
+
+def _described(
+    name: str,
+    description: str,
+    arguments: Sequence[Argument | SQLArgument],
+    properties: dict[str, Any],
+    *,
+    reads: bool,
+) -> dict[str, Any]:
     body: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
     required = [each.name for each in arguments if each.required]
     if required:
         body["required"] = required
     common: dict[str, Any] = {
         "tags": ["functions"],
-        "summary": function.description.partition("\n")[0] or f"Call {name}",
-        "description": function.description,
+        "summary": description.partition("\n")[0] or f"Call {name}",
+        "description": description,
         "responses": {
             "200": {"description": "What the function returns", "content": {_JSON: {"schema": {}}}},
             "204": {"description": "The function returns nothing"},
             "default": {"$ref": "#/components/responses/error"},
         },
     }
-    return {
-        "get": {
-            **common,
-            "operationId": f"get_rpc_{name}",
-            "parameters": [_argument(each, properties[each.name]) for each in arguments],
-        },
-        "post": {
-            **common,
-            "operationId": f"post_rpc_{name}",
-            "requestBody": {"required": bool(required), "content": {_JSON: {"schema": body}}},
-        },
+    get = {
+        **common,
+        "operationId": f"get_rpc_{name}",
+        "parameters": [_argument(each, properties[each.name]) for each in arguments],
     }
+    post = {
+        **common,
+        "operationId": f"post_rpc_{name}",
+        "requestBody": {"required": bool(required), "content": {_JSON: {"schema": body}}},
+    }
+    return {"get": get, "post": post} if reads else {"post": post}
 
 
-def _argument(argument: Argument, schema: dict[str, Any]) -> dict[str, Any]:
+def _argument(argument: Argument | SQLArgument, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": argument.name, "in": "query", "required": argument.required, "schema": schema}
 
 
