@@ -38,6 +38,21 @@ app.resource(Note, select=mine | Note.public, write=mine)
     "`or` inside of a call": note(
         "app.resource(Note, select=sa.and_(Note.public, Note.stars == 1 or Note.stars == 2))  # BS104"
     ),
+    "Python inside of a call": note(
+        """
+words: list[str] = []
+limit = None
+app.resource(Note, select=Note.title.in_(words or ["x"]) & (Note.stars < (3 if not limit else int(limit))))
+"""
+    ),
+    "`or` of something that may be missing": note(
+        """
+def serve(rule: Any) -> None:
+    app.resource(Note, select=rule or anyone)  # BS104
+
+serve(None)
+"""
+    ),
     "what Python may decide": note("app.resource(Note, select=anyone if 1 < 2 < 3 and not False else signed_in)"),
     "me of another class": note(
         """

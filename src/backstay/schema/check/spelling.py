@@ -20,11 +20,11 @@ def pythonic_rules(place: Place) -> Iterator[Finding]:
     tree = _tree(place.file)
     if tree is None:
         return
-    names = _assigned(tree)
+    reading = _Reading(_assigned(tree), place.file)
     for call in _calls(tree, place.line):
         for keyword in call.keywords:
             if keyword.arg in _RULES:
-                yield from _read(keyword.value, names, place.file, frozenset())
+                yield from reading.read(keyword.value)
 
 
 @cache
@@ -62,51 +62,84 @@ def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
-def _read(node: ast.expr, names: dict[str, ast.expr], file: str, seen: frozenset[str]) -> Iterator[Finding]:
-    """Walk a rule, through the names it uses."""
+class _Reading:
+    """One rule being read: what names stand for, and the file it is written in."""
+
+    def __init__(self, names: dict[str, ast.expr], file: str) -> None:
+        self.names = names
+        self.file = file
+
+    def read(self, node: ast.expr, *, inside: bool = False, seen: frozenset[str] = frozenset()) -> Iterator[Finding]:
+        """Walk an expression, through the names it uses.
+
+        Arguments:
+            node: the expression.
+            inside: whether it is an argument of a call, where any Python may stand.
+            seen: the names it was reached through.
+        """
+        found = self.fault(node, inside)
+        if found is not None:
+            yield self.finding(node, *found)
+            return
+        if isinstance(node, ast.Name):
+            if node.id in self.names and node.id not in seen:
+                yield from self.read(self.names[node.id], inside=inside, seen=seen | {node.id})
+            return
+        for part in _parts(node):
+            yield from self.read(part, inside=inside or isinstance(node, ast.Call), seen=seen)
+
+    def fault(self, node: ast.expr, inside: bool) -> tuple[str, str] | None:
+        """What is wrong with an expression itself, and what to write instead."""
+        match node:
+            case ast.BoolOp(op=operator, values=values) if any(self.is_sql(each, inside) for each in values[:-1]):
+                word, sign = _INSTEAD[type(operator)]
+                why = f"Python's `{word}` keeps one side and drops the other"
+                return f": {why}", f"Write `{sign}`, with each side in parentheses."
+            case ast.UnaryOp(op=ast.Not(), operand=operand) if self.is_sql(operand, inside):
+                return " asks Python whether there is an expression", "Write `~(...)`."
+            case ast.Compare(ops=operators) if len(operators) > 1:
+                why = "Python's chained comparison keeps only one of its parts"
+                return f": {why}", "Write `.between(...)`, or two comparisons and `&`."
+            case _:
+                return None
+
+    def finding(self, node: ast.expr, message: str, hint: str) -> Finding:
+        """The finding about an expression."""
+        return Finding("BS104", f"`{ast.unparse(node)}`{message}", hint, Place(self.file, node.lineno))
+
+    def is_sql(self, node: ast.expr, inside: bool) -> bool:
+        """Whether Python text looks like an SQL expression: a comparison, an attribute of a class, one of `&|~`."""
+        match node:
+            case ast.Name(id=name):
+                meant = self.names.get(name)
+                # A name for names is not followed: it may be one for itself.
+                is_clear = meant is not None and not isinstance(meant, ast.Name | ast.BoolOp)
+                return self.is_sql(meant, inside) if meant is not None and is_clear else not inside
+            case ast.BinOp(op=ast.BitAnd() | ast.BitOr()) | ast.UnaryOp(op=ast.Invert()):
+                return True
+            case ast.Compare(left=left):
+                return not inside or _is_of_class(left)
+            case ast.Attribute(value=value) | ast.Call(func=value):
+                return _is_of_class(value)
+            case ast.BoolOp(values=values):
+                return any(self.is_sql(each, inside) for each in values)
+            case _:
+                return False
+
+
+def _parts(node: ast.expr) -> list[ast.expr]:
+    """The expressions that an expression is made of, as far as they are part of a rule."""
     match node:
-        case ast.Name(id=name) if name in names and name not in seen:
-            yield from _read(names[name], names, file, seen | {name})
-        case ast.BoolOp(op=operator, values=values) if any(map(_is_sql, values[:-1])):
-            word, sign = _INSTEAD[type(operator)]
-            message = f"`{ast.unparse(node)}`: Python's `{word}` keeps one side and drops the other"
-            yield Finding("BS104", message, f"Write `{sign}`, with each side in parentheses.", Place(file, node.lineno))
-        case ast.UnaryOp(op=ast.Not(), operand=operand) if _is_sql(operand):
-            message = f"`{ast.unparse(node)}` asks Python whether there is an expression"
-            yield Finding("BS104", message, "Write `~(...)`.", Place(file, node.lineno))
-        case ast.Compare(ops=operators) if len(operators) > 1:
-            message = f"`{ast.unparse(node)}`: Python's chained comparison keeps only its last part"
-            yield Finding(
-                "BS104", message, "Write `.between(...)`, or two comparisons and `&`.", Place(file, node.lineno)
-            )
         case ast.BinOp(left=left, right=right):
-            yield from _read(left, names, file, seen)
-            yield from _read(right, names, file, seen)
+            return [left, right]
         case ast.UnaryOp(operand=operand):
-            yield from _read(operand, names, file, seen)
+            return [operand]
         case ast.IfExp(body=body, orelse=orelse):
-            yield from _read(body, names, file, seen)
-            yield from _read(orelse, names, file, seen)
+            return [body, orelse]
         case ast.Call(args=arguments, keywords=keywords):
-            for each in (*arguments, *(keyword.value for keyword in keywords)):
-                yield from _read(each, names, file, seen)
+            return [*arguments, *(keyword.value for keyword in keywords)]
         case _:
-            pass
-
-
-def _is_sql(node: ast.expr) -> bool:
-    """Whether Python text looks like an SQL expression: a comparison, an attribute of a class, or one of `&|~`."""
-    match node:
-        case ast.Compare() | ast.Name():
-            return True
-        case ast.BinOp(op=ast.BitAnd() | ast.BitOr()) | ast.UnaryOp(op=ast.Invert()):
-            return True
-        case ast.Attribute(value=value) | ast.Call(func=value):
-            return _is_of_class(value)
-        case ast.BoolOp(values=values):
-            return any(map(_is_sql, values))
-        case _:
-            return False
+            return []
 
 
 def _is_of_class(node: ast.expr) -> bool:
