@@ -198,7 +198,8 @@ def _evaluate(term: Any, caller: Caller) -> bool | Open | None:
         return Open.OPEN
     kind = _kind(attributes[0])
     left, right = (_value(side, kind, caller) for side in (_bare(term.left), _bare(term.right)))
-    if term.operator not in _NULL_AWARE and (left is None or right is None):
+    empty = right == [] and term.operator in (operators.in_op, operators.not_in_op)  # even NULL is not in it
+    if term.operator not in _NULL_AWARE and (left is None or right is None) and not empty:
         return None
     return _COMPARE[term.operator](left, right)
 

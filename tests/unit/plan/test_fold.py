@@ -50,6 +50,8 @@ def text(rule: Folded) -> str:
         (me.role.in_(["admin", "owner"]), ADMIN, Verdict.LET),
         (me.role.in_(["admin", "owner"]), MEMBER, Verdict.REFUSED),
         (me.role.not_in(["admin", "owner"]), MEMBER, Verdict.LET),
+        (me.role.in_([]), ANONYMOUS, Verdict.REFUSED),
+        (me.role.not_in([]), ANONYMOUS, Verdict.LET),
         (signed_in & (me.role == "admin"), MEMBER, Verdict.REFUSED),
         (signed_in | (me.role == "admin"), MEMBER, Verdict.LET),
         (Note.author_id == me.id, ANONYMOUS, Verdict.EMPTY),
