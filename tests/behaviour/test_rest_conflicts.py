@@ -78,6 +78,25 @@ def test_missing_value(art: Door) -> None:
     assert answer.json["details"] is None
 
 
+@pytest.mark.parametrize(
+    ("table", "body", "column"),
+    [
+        ("styles", {"id": None, "name": "x"}, "id"),
+        ("profiles", {"bio": "x"}, "artist_id"),
+        ("profiles", {}, "artist_id"),
+        ("rooms", {"building": "main"}, "number"),
+        ("rooms", [{"building": "x", "number": 1}, {"building": None, "number": 2}], "building"),
+    ],
+)
+def test_key_is_not_null(art: Door, table: str, body: Any, column: str) -> None:
+    answer = art.ask("POST", f"/{table}", body)
+    assert (answer.status, answer.code, answer.json["message"]) == (
+        400,
+        "23502",
+        f'null value in column "{column}" of relation "{table}" violates not-null constraint',
+    )
+
+
 def test_check_constraint(art: Door) -> None:
     for method, url, body in (
         ("POST", "/paintings", {"id": 9, "title": "x", "artist_id": 1, "year": 0}),

@@ -62,7 +62,7 @@ def ids(door: Door, table: str, query: str) -> list[int]:
         ("clock=lt.01:00", [3]),
         ("span=eq.1 day 02:00:03.5", [1]),
         ("span=gt.25 hours", [1]),
-        ("span=lt.0", [3]),
+        ("span=lt.2 seconds", [3]),
         ("blob=eq.\\x00ff504e47", [1]),
         ("blob=eq.\\x", [3]),
         ("uid=eq.0E37DF36-F698-11E6-8DD4-CB9CED3DF976", [1]),

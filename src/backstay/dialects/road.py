@@ -41,10 +41,7 @@ class Road:
         """A plan as what this database runs."""
         if isinstance(plan.resolved, Read):
             return self.engine.emission(plan).read(plan.resolved.count)
-        features = self.engine.database.features
-        return compile_write(
-            plan, self.engine.emission, bulk=features.bulk_insert, tells_inserted=features.tells_inserted
-        )
+        return compile_write(plan, self.engine.emission, self.engine.database.features)
 
     async def answer(self, query: Select | Insert | Update | Delete, caller: Caller, judge: Judge) -> Reply:
         """Answer a query for a caller.

@@ -210,15 +210,16 @@ class Emission(ABC):
     def output(self, output: Output, source: Source) -> ColumnElement[Any]:
         """One plain key of a row."""
         if output.target is None:
-            value: ColumnElement[Any] = sa.func.count()
-            return self.shown(self.cast(value, output.aggregate_cast or output.cast), output.aggregate_cast or _BIGINT)
+            counted: ColumnElement[Any] = sa.func.count()
+            asked = output.aggregate_cast or output.cast
+            return self.shown(counted if asked is None else self.cast(counted, _BIGINT, asked), asked or _BIGINT)
         value, kind = self.value(output.target)
         if output.cast is not None:
-            value, kind = self.cast(value, output.cast), output.cast
+            value, kind = self.cast(value, kind, output.cast), output.cast
         if output.aggregate is not None:
             value, kind = self.aggregate(output.aggregate, value, kind)
             if output.aggregate_cast is not None:
-                value, kind = self.cast(value, output.aggregate_cast), output.aggregate_cast
+                value, kind = self.cast(value, kind, output.aggregate_cast), output.aggregate_cast
         return self.shown(value, kind)
 
     def value(self, target: Target) -> tuple[ColumnElement[Any], Kind]:
@@ -250,8 +251,8 @@ class Emission(ABC):
         found: list[ColumnElement[Any]] = []
         for output in rows.outputs:
             if isinstance(output, Output) and output.aggregate is None and output.target is not None:
-                value, _ = self.value(output.target)
-                found.append(value if output.cast is None else self.cast(value, output.cast))
+                value, kind = self.value(output.target)
+                found.append(value if output.cast is None else self.cast(value, kind, output.cast))
             elif isinstance(output, Branch):
                 found += [self.alias(rows.source).c[ours] for ours, _ in _near_pairs(output)]
         return found
@@ -471,9 +472,9 @@ class Emission(ABC):
     def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
         """Whether a value matches a regular expression."""
 
-    def cast(self, value: ColumnElement[Any], kind: Kind | None) -> ColumnElement[Any]:
-        """A value as another kind."""
-        return value if kind is None else sa.cast(value, kind.sql)
+    def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
+        """A value of one kind as another."""
+        return sa.cast(value, target.sql)
 
     # Statements ----------------------------------------------------------------------------------------------
 

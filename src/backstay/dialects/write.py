@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Statement
+from backstay.dialects.features import Features
 from backstay.dialects.payload import Writer
 from backstay.dialects.sql import shallow
 from backstay.errors import NotImplementedHere
@@ -34,12 +35,13 @@ class Inserting:
     """The statements of an insert.
 
     ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
-    database that cannot tell afterwards.
+    database that cannot tell afterwards. ``checks_key``: a NULL in the primary key must be refused before.
     """
 
     plan: Plan
     resolved: Insertion
     bulk: bool
+    checks_key: bool
     lines: Callable[[tuple[str, ...]], Statement]
     existing: Callable[[tuple[str, ...]], Statement] | None
     check_new: Statement | None
@@ -74,7 +76,7 @@ class Deleting:
 Writing: TypeAlias = Inserting | Altering | Deleting
 
 
-def compile_write(plan: Plan, start: Start, *, bulk: bool, tells_inserted: bool) -> Writing:
+def compile_write(plan: Plan, start: Start, features: Features) -> Writing:
     """The statements of a planned write on one database.
 
     Raises:
@@ -85,7 +87,7 @@ def compile_write(plan: Plan, start: Start, *, bulk: bool, tells_inserted: bool)
     if not served.key:
         raise NotImplementedHere(detail=f"'{served.name[1]}' has no primary key, so its rows cannot be written here.")
     if isinstance(resolved, Insertion):
-        return _inserting(plan, resolved, start, bulk=bulk, tells_inserted=tells_inserted)
+        return _inserting(plan, resolved, start, features)
     if isinstance(resolved, Alteration):
         return _altering(plan, resolved, start)
     assert isinstance(resolved, Deletion)
@@ -227,12 +229,12 @@ def _given(emission: Writer, column: Column, index: int) -> ColumnElement[Any]:
 # Insert ------------------------------------------------------------------------------------------------------
 
 
-def _inserting(plan: Plan, resolved: Insertion, start: Start, *, bulk: bool, tells_inserted: bool) -> Inserting:
+def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features) -> Inserting:
     merging = resolved.resolution is Resolution.MERGE
 
     @lru_cache(maxsize=_LINES)
     def lines(columns: tuple[str, ...]) -> Statement:
-        return _insert(start(plan), resolved, columns, bulk=bulk, tells_inserted=tells_inserted)
+        return _insert(start(plan), resolved, columns, features)
 
     @lru_cache(maxsize=_LINES)
     def existing(columns: tuple[str, ...]) -> Statement:
@@ -241,22 +243,21 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, *, bulk: bool, tel
     return Inserting(
         plan,
         resolved,
-        bulk=bulk,
+        bulk=features.bulk_insert,
+        checks_key=features.fills_null_keys,
         lines=lines,
-        existing=existing if merging and not tells_inserted else None,
+        existing=existing if merging and not features.tells_inserted else None,
         check_new=_check(plan, start, plan.guards.new, resolved.source),
         check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
         answer=_answer(plan, start),
     )
 
 
-def _insert(
-    emission: Writer, resolved: Insertion, names: tuple[str, ...], *, bulk: bool, tells_inserted: bool
-) -> Statement:
+def _insert(emission: Writer, resolved: Insertion, names: tuple[str, ...], features: Features) -> Statement:
     served = resolved.source.served
     table = emission.aliases[resolved.source.number] = bare(served.table)
     given = [served.columns[name] for name in names]
-    values, source = emission.rows(given) if bulk and given else (emission.record(given), None)
+    values, source = emission.rows(given) if features.bulk_insert and given else (emission.record(given), None)
     for column in served.columns.values():
         if column.name not in values and column.default is not None and not _per_row(column):
             values[column.name] = filled(emission, column.default, column)
@@ -264,7 +265,7 @@ def _insert(
     if resolved.resolution is not None:
         statement = _resolving(emission, statement, resolved, table, list(values))
     returned = _returned(emission, table, served)
-    if tells_inserted and resolved.resolution is Resolution.MERGE:
+    if features.tells_inserted and resolved.resolution is Resolution.MERGE:
         returned.append(emission.is_inserted().label("inserted"))
     return emission.compile(statement.returning(*returned))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from backstay.errors import (
@@ -19,6 +20,7 @@ from backstay.errors import (
     UnknownPayloadColumn,
     UnknownType,
 )
+from backstay.plan.cast import check_cast
 from backstay.plan.find import find_column, find_relation, find_resource
 from backstay.plan.resolved import (
     Alteration,
@@ -45,6 +47,8 @@ from backstay.schema.column import Column
 from backstay.schema.kind import CASTS, Kind
 from backstay.schema.served import Schema, Served
 
+_NO_OPERATOR = "No operator matches the given name and argument types. You might need to add explicit type casts."
+_SIGNS = {"like": "~~", "ilike": "~~*"}
 _TEXTUAL = ("text", "character varying", "character", "citext")
 
 
@@ -151,8 +155,11 @@ class _Resolution:
             # A table has no such column: PostgreSQL reads `t.count` as count(t).
             return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast))
         target = self.target(source, pick.field)
+        cast = _cast(pick.cast)
+        if cast is not None:
+            check_cast(_kind_of(target), cast)
         key = pick.alias or (pick.aggregate.value if pick.aggregate else _path_key(pick.field))
-        return Output(key, target, _cast(pick.cast), pick.aggregate, aggregate_cast)
+        return Output(key, target, cast, pick.aggregate, aggregate_cast)
 
     def branch(self, source: Source, embed: Embed) -> Branch:
         relation = find_relation(self.schema, source.served, embed.relation, embed.hint, self.may_know)
@@ -174,7 +181,14 @@ class _Resolution:
         )
 
     def target(self, source: Source, asked: Field) -> Target:
-        return Target(source, find_column(source.served, asked.name), asked.path)
+        column = find_column(source.served, asked.name)
+        for before, step in pairwise(asked.path):
+            if before.text:
+                raise UnknownOperator(
+                    f"operator does not exist: text {'->>' if step.text else '->'} unknown",
+                    hint=_NO_OPERATOR,
+                )
+        return Target(source, column, asked.path)
 
     # Order ---------------------------------------------------------------------------------------------------
 
@@ -220,6 +234,11 @@ class _Resolution:
         )
 
 
+def _kind_of(target: Target) -> Kind:
+    """What a target's values are: a path leads to text or to JSON."""
+    return CASTS["text" if target.path[-1].text else "jsonb"] if target.path else target.column.kind
+
+
 def _slot(value: Any) -> Slot:
     assert isinstance(value, Slot), "a query is resolved with slots in the place of its values"
     return value
@@ -234,7 +253,8 @@ def _null_embed(asked: Comparison, branches: tuple[Branch, ...]) -> Branch | Non
 def _accept(target: Target, asked: Comparison) -> None:
     """Refuse an operator that the target's type does not have."""
     kind = target.column.kind
-    textual = bool(target.path and target.path[-1].text) or kind.name.startswith(_TEXTUAL)
+    name = _kind_of(target).name
+    textual = name.startswith(_TEXTUAL) and not name.endswith("[]")
     if asked.operator == "is" and asked.word in ("true", "false", "unknown") and kind.name != "boolean":
         raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {kind.name}")
     takes = OPERATORS[asked.operator].takes
@@ -242,14 +262,16 @@ def _accept(target: Target, asked: Comparison) -> None:
         sign = OPERATORS[asked.operator].sql if takes is Takes.SCALAR and asked.operator != "isdistinct" else "="
         raise UnknownOperator(
             f"operator does not exist: json {sign} unknown",
-            hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
+            hint=_NO_OPERATOR,
         )
-    if takes is Takes.PATTERN and not textual:
-        sign = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}[asked.operator]
-        raise UnknownOperator(
-            f"operator does not exist: {'jsonb' if target.path else kind.name} {sign} unknown",
-            hint="No operator matches the given name and argument types. You might need to add explicit type casts.",
-        )
+    unfit = (
+        (takes is Takes.PATTERN and not textual)
+        or (takes is Takes.CONTAINER and not name.endswith(("[]", "range")) and name != "jsonb")
+        or (takes is Takes.RANGE and not name.endswith("range"))
+    )
+    if unfit:
+        sign = _SIGNS.get(asked.operator, OPERATORS[asked.operator].sql)
+        raise UnknownOperator(f"operator does not exist: {name} {sign} unknown", hint=_NO_OPERATOR)
     if asked.language is not None and not asked.language.replace("_", "").isalnum():
         raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
 

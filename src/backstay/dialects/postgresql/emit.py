@@ -38,6 +38,11 @@ class PostgreSQLEmission(Writer):
         return value if kind.name == "text" else sa.cast(value, unbounded(kind.sql))
 
     def members(self, read: Parameter, kind: Kind) -> Any:
+        if kind.name.endswith("[]"):
+            # Arrays of arrays are one array to PostgreSQL: ANY would go through the members of each.
+            texts = self.bind(lambda values, caller: spell([spell(each) for each in read(values, caller)]), sa.Text())
+            each = func.unnest(sa.cast(texts, ARRAY(sa.Text()))).table_valued("value").render_derived()
+            return sa.select(sa.cast(each.c.value, kind.sql)).select_from(each).scalar_subquery()
         value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
         return sa.cast(value, ARRAY(unbounded(kind.sql)))
 
@@ -109,6 +114,12 @@ class PostgreSQLEmission(Writer):
         if test.operator.takes is Takes.TERMS:
             raise unavailable(test.operator)
         return value.op(test.operator.sql, is_comparison=True)(self.literal(test.value, kind))
+
+    def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
+        if type(value.type) is sa.JSON and target.name not in ("json", "text", "character varying"):
+            # Of the two only jsonb can be cast to numbers.
+            value = sa.cast(value, CASTS["jsonb"].sql)
+        return sa.cast(value, target.sql)
 
     # Payloads and keys ---------------------------------------------------------------------------------------
 

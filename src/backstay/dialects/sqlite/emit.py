@@ -15,7 +15,7 @@ from backstay.dialects.payload import Writer
 from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
-from backstay.dialects.sqlite.functions.casts import cast_interval
+from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.schema.column import Column
@@ -164,8 +164,16 @@ class SQLiteEmission(Writer):
             return self.quantified(value, TEXT, compare, members, test.quantifier)
         return compare(value, self.literal(test.value, TEXT, lambda text: prefix + text))
 
-    def cast(self, value: ColumnElement[Any], kind: Kind | None) -> ColumnElement[Any]:
-        return value if kind is None else sa.cast(value, kind.sql)
+    def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
+        document = source.name.startswith("json")
+        if target.name in ("text", "character varying"):
+            text = sa.cast(value, target.sql)
+            # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
+            return text.concat(quoted("")) if document else text
+        if source.name == target.name or (document and target.name.startswith("json")):
+            return value
+        converted = func.convert(value, quoted(source.name), quoted(target.name))
+        return sa.type_coerce(converted, target.sql)
 
     # Payloads and keys ---------------------------------------------------------------------------------------
 
@@ -199,15 +207,6 @@ class SQLiteEmission(Writer):
 
 def _object(labelled: list[Labelled]) -> ColumnElement[Any]:
     return func.json_object(*[part for key, value in labelled for part in (quoted(key), value)])
-
-
-def stored(value: Any, kind: Kind) -> Any:
-    """A canonical value as SQLite holds it."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, list):
-        return orjson.dumps(value, default=_hex).decode()
-    return cast_interval(value) if kind.name == "interval" else value
 
 
 def _packable(value: Any, kind: Kind) -> Any:

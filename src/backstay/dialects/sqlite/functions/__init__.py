@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import apsw.sqlite_extra
 
-from backstay.dialects.sqlite.functions import casts, decimals, documents, texts, times
+from backstay.dialects.sqlite.functions import casts, conversions, decimals, documents, texts, times
 from backstay.errors import DatabaseFault
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
@@ -92,6 +92,7 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("cast_timestamp", casts.cast_timestamp, 1),
     ("cast_timestamptz", casts.cast_timestamptz, 1),
     ("cast_interval", casts.cast_interval, 1),
+    ("convert", conversions.convert, 3),
     ("array_text", documents.array_text, 1),
     ("fit_integer", casts.fit_integer, 2),
     ("fit_text", casts.fit_text, 2),

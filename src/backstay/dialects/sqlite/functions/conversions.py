@@ -1,0 +1,99 @@
+"""Casts between kinds that SQLite's own CAST would make something else of: :func:`convert`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+import orjson
+
+from backstay.dialects.sqlite.functions.casts import cast_interval
+from backstay.dialects.sqlite.functions.times import interval_text
+from backstay.errors import InvalidParameter, OutOfRange
+from backstay.schema.kind import CASTS, Kind
+
+_BITS: Final = {"smallint": 16, "integer": 32, "bigint": 64}
+_NUMBERS: Final = (*_BITS, "numeric", "real", "double precision")
+_SIGNIFICANT: Final = {"real": ".6g", "double precision": ".15g"}
+_MIDNIGHT: Final = "T00:00:00"
+_DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
+_KINDS: Final[Mapping[type, str]] = {dict: "object", list: "array", str: "string", bool: "boolean"}
+
+
+def stored(value: Any, kind: Kind) -> Any:
+    """A canonical value as SQLite holds it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, list):
+        return orjson.dumps(value, default=_hex).decode()
+    return cast_interval(value) if kind.name == "interval" else value
+
+
+def convert(value: Any, source: str, target: str) -> Any:
+    """A stored value of one kind as one of another; both are PostgreSQL's names.
+
+    Raises:
+        DataFault: the value cannot be one of the other kind.
+    """
+    if value is None:
+        return None
+    kind = CASTS[target]
+    special = _SPECIAL.get((source, target)) or _SPECIAL.get((source, ""))
+    if special is not None:
+        return special(value, target)
+    if target in _BITS and source in _NUMBERS:
+        return _whole(value, target)
+    if target == "numeric" and isinstance(value, float):
+        value = Decimal(format(value, _SIGNIFICANT[source]))
+    return stored(kind.read(str(value)), kind)
+
+
+def _whole(value: int | float | str, target: str) -> int:
+    # Floats are rounded half to even, exact numbers half away from zero.
+    number = round(value) if isinstance(value, float) else int(Decimal(value).quantize(Decimal(1), ROUND_HALF_UP))
+    if not -(1 << (_BITS[target] - 1)) <= number < 1 << (_BITS[target] - 1):
+        raise OutOfRange(f"{target} out of range")
+    return number
+
+
+def _from_json(text: str, target: str) -> Any:
+    if target in ("json", "jsonb"):
+        return text
+    value = orjson.loads(text)
+    if value is None:
+        return None
+    found = _KINDS.get(type(value), "numeric")
+    if found != ("boolean" if target == "boolean" else "numeric"):
+        raise InvalidParameter(f"cannot cast jsonb {found} to type {target}")
+    return int(value) if found == "boolean" else convert(text, "numeric", target)
+
+
+def _hex(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _day(value: str, target: str) -> str:
+    return value + _MIDNIGHT + ("+00:00" if "with time zone" in target else "")
+
+
+def _moment(value: str, target: str) -> str:
+    value = value.removesuffix("+00:00")
+    day, _, clock = value.partition("T")
+    if target == "date":
+        return day
+    return clock if target == "time without time zone" else value + ("+00:00" if "with time zone" in target else "")
+
+
+_SPECIAL: Final[Mapping[tuple[str, str], Callable[[Any, str], Any]]] = {
+    ("json", ""): _from_json,
+    ("jsonb", ""): _from_json,
+    ("integer", "boolean"): lambda value, target: int(value != 0),
+    ("boolean", "integer"): lambda value, target: int(value),
+    ("date", ""): _day,
+    ("timestamp without time zone", ""): _moment,
+    ("timestamp with time zone", ""): _moment,
+    ("interval", ""): lambda value, target: interval_text(value % _DAY),
+    ("time without time zone", "interval"): lambda value, target: cast_interval(value),
+}
