@@ -28,6 +28,8 @@ from backstay.server.pages import load_pages
 from backstay.server.serve import serving
 from backstay.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(
     jwt_secret="the secret that only the server of these tests knows",
     publishable_key="sb_publishable_x",

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from backstay import system
 from backstay.testing import Client, client
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 

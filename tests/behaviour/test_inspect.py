@@ -16,6 +16,8 @@ from backstay.schema.check import check
 from behaviour.door import Door
 from behaviour.test_reflect import SHARED, leave, make
 
+pytestmark = pytest.mark.slow
+
 INDEXED = """;
 CREATE INDEX paintings_artist_id_idx ON paintings (artist_id);
 CREATE INDEX paintings_owner_id_idx ON paintings (owner_id);

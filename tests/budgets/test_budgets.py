@@ -21,6 +21,8 @@ from databases import sqlite_url
 from fixtures import rows, workspace
 from fixtures.rows import CALLERS, uid
 
+pytestmark = pytest.mark.slow
+
 BUDGETS = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text(encoding="utf-8"))
 FORBIDDEN = ("alembic", "asyncpg", "cyclopts", "graphql", "granian", "hypothesis", "pydantic", "rich", "starlette")
 POINT = f"select=number,text,author(id,role)&id=eq.{uid(101)}"

@@ -31,6 +31,8 @@ from backstay.schema.naming import name_constraints
 from backstay.settings import Settings
 from databases import sqlite_url
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 
 

@@ -140,6 +140,7 @@ BROKEN: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_broken_guard_is_caught(ground: Ground, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
