@@ -274,9 +274,11 @@ def test_types_of_postgresql_have_their_kinds(postgresql: Door) -> None:
 def test_rows_of_such_types_are_written_and_read(postgresql: Door) -> None:
     row = {"mail": "a@b", "tags": ["x", "y"], "net": "10.0.0.1", "spot": "(High,1)"}
     answer = postgresql.ask("POST", "/people", row, prefer="return=representation")
+    # Other tests may have used up numbers before.
+    number = answer.json[0]["id"]
     assert answer.json == [
         {
-            "id": 1,
+            "id": number,
             "mood": "glad",
             "mail": "a@b",
             "tags": ["x", "y"],
@@ -286,7 +288,7 @@ def test_rows_of_such_types_are_written_and_read(postgresql: Door) -> None:
             "double": 6,
         }
     ]
-    assert postgresql.rows("/people?net=eq.10.0.0.1&tags=cs.{x}&mood=eq.glad&select=id") == [{"id": 1}]
+    assert postgresql.rows("/people?net=eq.10.0.0.1&tags=cs.{x}&mood=eq.glad&select=id") == [{"id": number}]
     assert postgresql.ask("POST", "/people", {"mail": "nobody"}).code == "23514"
     assert postgresql.ask("POST", "/people", {"mood": "odd"}).code == "22P02"
 
