@@ -97,6 +97,16 @@ def test_key_is_not_null(art: Door, table: str, body: Any, column: str) -> None:
     )
 
 
+def test_key_is_not_set_to_null(art: Door) -> None:
+    answer = art.ask("PATCH", "/styles?id=eq.3", {"id": None})
+    assert (answer.status, answer.code, answer.json["message"]) == (
+        400,
+        "23502",
+        'null value in column "id" of relation "styles" violates not-null constraint',
+    )
+    assert art.ask("PATCH", "/styles?id=eq.99", {"id": None}).status == 204
+
+
 def test_check_constraint(art: Door) -> None:
     for method, url, body in (
         ("POST", "/paintings", {"id": 9, "title": "x", "artist_id": 1, "year": 0}),

@@ -70,6 +70,12 @@ def test_upsert_of_nothing_but_the_key_changes_nothing(art: Door) -> None:
     assert art.rows("/rooms?building=eq.main&number=eq.1&select=label") == [{"label": "Hall"}]
 
 
+def test_upsert_of_defaults_alone_inserts(art: Door) -> None:
+    for resolution in (MERGE, IGNORE):
+        answer = art.ask("POST", "/specimens?select=note", {}, prefer=f"{resolution},{REPRESENTATION}")
+        assert (answer.status, answer.json) == (201, [{"note": None}])
+
+
 def test_upsert_by_two_columns(art: Door) -> None:
     rows = [{"building": "main", "number": 1, "label": "Great Hall"}, {"building": "main", "number": 9, "label": "New"}]
     answer = art.ask("POST", "/rooms", rows, prefer=f"{MERGE},{REPRESENTATION}")

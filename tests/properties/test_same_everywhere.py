@@ -31,6 +31,9 @@ ELSEWHERE = re.compile(
 """What the databases differ in, and may."""
 
 
+PAGED = re.compile(rb"(limit|offset)=")
+
+
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory, module_postgresql_url: str) -> Iterator[tuple[Door, Door]]:
     """The gallery on SQLite and on PostgreSQL."""
@@ -57,7 +60,7 @@ def ask(door: Door, request: Asked) -> Answer:
 
 
 def told(answer: Answer, *, ordered: bool) -> Any:
-    """The body in a form that equal answers share."""
+    """The body in a form that equal answers share; ``ordered``: the order of the rows counts."""
     try:
         body = answer.json
     except ValueError:
@@ -65,24 +68,29 @@ def told(answer: Answer, *, ordered: bool) -> Any:
         return lines if ordered else [lines[0], *sorted(lines[1:])]
     if isinstance(body, list) and not ordered:
         return sorted(body, key=lambda row: json.dumps(row, sort_keys=True))
-    if isinstance(body, dict) and body.get("code") in ("22P02", "23503"):
-        # What exactly is wrong with a JSON text, and which of many rows is still referred to, only PostgreSQL tells.
+    if isinstance(body, dict) and body.get("code") in ("22P02", "23503", "23505"):
+        # What exactly is wrong with a JSON text, and which of many rows is in the way, only PostgreSQL tells.
         return {**body, "details": None}
     return body
 
 
 def agree(doors: tuple[Door, Door], request: Asked) -> None:
     one, other = (ask(door, request) for door in doors)
-    ordered = b"order=" in request[2]
     assert one.status == other.status, (one.body, other.body)
-    assert told(one, ordered=ordered) == told(other, ordered=ordered)
     plain = [
         {name: value for name, value in answer.headers.items() if name != "content-length"} for answer in (one, other)
     ]
     assert plain[0] == plain[1]
+    # Rows that an order does not tell apart may come in any, and which of them are on a page is as open.
+    if one.status >= 400 or (not PAGED.search(request[2]) and "range" not in request[3]):
+        assert told(one, ordered=False) == told(other, ordered=False)
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+# Most requests are near to the grammar, few are comparable throughout.
+sampled = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+
+
+@sampled
 @given(request=requests())
 def test_reads_are_answered_alike(doors: tuple[Door, Door], request: Asked) -> None:
     _, path, query, headers, _ = request
@@ -90,7 +98,7 @@ def test_reads_are_answered_alike(doors: tuple[Door, Door], request: Asked) -> N
     agree(doors, ("GET", path, query, headers, b""))
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@sampled
 @given(request=requests())
 def test_writes_are_answered_alike_and_leave_the_same(doors: tuple[Door, Door], request: Asked) -> None:
     method, path, _, _, _ = request

@@ -8,7 +8,7 @@ from typing import Any
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
-from backstay.errors import DatabaseFault, NotNullViolation, PutMismatch, RowRefused
+from backstay.errors import DatabaseFault, PutMismatch, RowRefused
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
 from backstay.query.nodes import Resolution
@@ -89,8 +89,6 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     order: list[Row] = []
     for names, rows in rows_of(resolved, values[resolved.rows.index]):
         records = [_record(served, names, row) for row in rows]
-        if inserting.checks_key:
-            check_key(served, names, records)
         there = await _there(transaction, inserting, names, records, caller)
         returned = await _insert_run(transaction, inserting, names, records, caller)
         if len(returned) < len(rows) and updates(resolved):
@@ -148,17 +146,6 @@ def _record(served: Served, names: Sequence[str], row: dict[str, Any]) -> list[A
     given = [served.columns[name].kind.take(row.get(name)) for name in names]
     made = made_columns(served, names)
     return given + [column.kind.dump(column.default.make()) for column in made]  # type: ignore[union-attr]
-
-
-def check_key(served: Served, names: Sequence[str], records: Sequence[list[Any]]) -> None:
-    """Refuse a NULL in a primary key, for a database that would make a number of it."""
-    for name in served.key:
-        place = names.index(name) if name in names else None
-        missing = served.columns[name].required if place is None else any(row[place] is None for row in records)
-        if missing:
-            raise NotNullViolation(
-                f'null value in column "{name}" of relation "{served.name[1]}" violates not-null constraint'
-            )
 
 
 async def _there(

@@ -16,7 +16,6 @@ class Features:
     - ``planner_count``: can estimate a count without counting
     - ``schemas``: has named schemas
     - ``functions``: has functions of its own that can be served under /rpc
-    - ``fills_null_keys``: makes a number of a NULL in a primary key, rather than refusing it
     """
 
     bulk_insert: bool
@@ -28,4 +27,3 @@ class Features:
     planner_count: bool
     schemas: bool
     functions: bool
-    fills_null_keys: bool = False

@@ -12,6 +12,7 @@ from backstay.dialects.dialect import Parameter
 from backstay.dialects.sql import Emission
 from backstay.query.shape import KEYS
 from backstay.schema.column import Column
+from backstay.schema.served import Served
 
 
 class Writer(Emission):
@@ -51,6 +52,15 @@ class Writer(Emission):
     @abstractmethod
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A key's column in the form in which ``keys`` takes it back."""
+
+    def key_value(self, value: ColumnElement[Any] | None, column: Column, served: Served) -> ColumnElement[Any] | None:
+        """What to write to a column of the primary key, for a database that would not refuse NULL there by itself.
+
+        Arguments:
+            value: what is given; None where nothing is, and no default fills it.
+            column, served: where.
+        """
+        return value
 
     def is_inserted(self) -> ColumnElement[Any]:
         """Whether a row that an upsert returns is a new one; asked only where ``features.tells_inserted``."""

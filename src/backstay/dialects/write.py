@@ -35,13 +35,12 @@ class Inserting:
     """The statements of an insert.
 
     ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
-    database that cannot tell afterwards. ``checks_key``: a NULL in the primary key must be refused before.
+    database that cannot tell afterwards.
     """
 
     plan: Plan
     resolved: Insertion
     bulk: bool
-    checks_key: bool
     lines: Callable[[tuple[str, ...]], Statement]
     existing: Callable[[tuple[str, ...]], Statement] | None
     check_new: Statement | None
@@ -212,7 +211,9 @@ def _update(emission: Writer, resolved: Alteration) -> Statement:
     index = resolved.row.index
     changes: dict[Any, ColumnElement[Any]] = {}
     for column in resolved.columns:
-        changes[table.c[column.name]] = _given(emission, column, index)
+        value = _given(emission, column, index)
+        kept = emission.key_value(value, column, served) if column.primary else value
+        changes[table.c[column.name]] = value if kept is None else kept
     given = {column.name for column in resolved.columns}
     for column in served.columns.values():
         if column.onupdate is not None and column.name not in given:
@@ -244,7 +245,6 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         plan,
         resolved,
         bulk=features.bulk_insert,
-        checks_key=features.fills_null_keys,
         lines=lines,
         existing=existing if merging and not features.tells_inserted else None,
         check_new=_check(plan, start, plan.guards.new, resolved.source),
@@ -261,8 +261,12 @@ def _insert(emission: Writer, resolved: Insertion, names: tuple[str, ...], featu
     for column in served.columns.values():
         if column.name not in values and column.default is not None and not _per_row(column):
             values[column.name] = filled(emission, column.default, column)
+    for column in key_columns(served):
+        if column.name in values or column.required:
+            kept = emission.key_value(values.get(column.name), column, served)
+            values.update({} if kept is None else {column.name: kept})
     statement = emission.insertion(table, values, source)
-    if resolved.resolution is not None:
+    if resolved.resolution is not None and values:  # a row of defaults alone is a new one
         statement = _resolving(emission, statement, resolved, table, list(values))
     returned = _returned(emission, table, served)
     if features.tells_inserted and resolved.resolution is Resolution.MERGE:

@@ -44,7 +44,7 @@ from backstay.query.nodes import Aggregate, Comparison, Embed, Everything, Field
 from backstay.query.operators import OPERATORS, Takes
 from backstay.query.shape import Slot
 from backstay.schema.column import Column
-from backstay.schema.kind import CASTS, Kind
+from backstay.schema.kind import BIGINT, CASTS, Kind
 from backstay.schema.served import Schema, Served
 
 _NO_OPERATOR = "No operator matches the given name and argument types. You might need to add explicit type casts."
@@ -148,18 +148,17 @@ class _Resolution:
     def pick(self, source: Source, pick: Pick) -> Output:
         if pick.aggregate is not None and not self.aggregates:
             raise AggregatesDisabled
-        aggregate_cast = _cast(pick.aggregate_cast)
         if pick.field is None:
-            return Output(pick.alias or "count", None, None, pick.aggregate, aggregate_cast)
+            return Output(pick.alias or "count", None, None, pick.aggregate, _cast(pick.aggregate_cast, BIGINT))
         if pick.field.name == "count" and not pick.field.path and "count" not in source.served.visible:
             # A table has no such column: PostgreSQL reads `t.count` as count(t).
-            return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast))
+            return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast, BIGINT))
         target = self.target(source, pick.field)
-        cast = _cast(pick.cast)
-        if cast is not None:
-            check_cast(_kind_of(target), cast)
+        kind = _kind_of(target)
+        cast = _cast(pick.cast, kind)
+        shown = _aggregated(pick.aggregate, cast or kind)
         key = pick.alias or (pick.aggregate.value if pick.aggregate else _path_key(pick.field))
-        return Output(key, target, cast, pick.aggregate, aggregate_cast)
+        return Output(key, target, cast, pick.aggregate, _cast(pick.aggregate_cast, shown))
 
     def branch(self, source: Source, embed: Embed) -> Branch:
         relation = find_relation(self.schema, source.served, embed.relation, embed.hint, self.may_know)
@@ -328,13 +327,22 @@ def _conflict(served: Served, query: nodes.Insert) -> tuple[Column, ...]:
     return columns
 
 
-def _cast(name: str | None) -> Kind | None:
+def _cast(name: str | None, source: Kind) -> Kind | None:
+    """The kind that a value of another one is cast to; None where it is not."""
     if name is None:
         return None
     kind = CASTS.get(name.strip().lower())
     if kind is None:
         raise UnknownType(f'type "{name}" does not exist')
+    check_cast(source, kind)
     return kind
+
+
+def _aggregated(aggregate: Aggregate | None, kind: Kind) -> Kind:
+    """What kind an aggregate is, as far as casts care."""
+    if aggregate is Aggregate.COUNT:
+        return BIGINT
+    return CASTS["numeric"] if aggregate in (Aggregate.SUM, Aggregate.AVG) else kind
 
 
 def _path_key(asked: Field) -> str:

@@ -21,7 +21,9 @@ from backstay.query.nodes import Quantifier
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
 from backstay.schema.kind.symbols import Enumeration
+from backstay.schema.served import Served
 
+_WHOLE = ("smallint", "integer", "bigint")
 _AS_JSON = ("numeric", "json", "jsonb")
 _KEYS = 400
 """Keys of one ``json_object``: SQLite's functions take a thousand arguments at most."""
@@ -200,6 +202,13 @@ class SQLiteEmission(Writer):
         # WHERE true: without it SQLite reads the ON of an ON CONFLICT as a join's.
         select = sa.select(*values.values()).select_from(source).where(sa.true())
         return insert(table).from_select(list(values), select, include_defaults=False)
+
+    def key_value(self, value: ColumnElement[Any] | None, column: Column, served: Served) -> ColumnElement[Any] | None:
+        if served.key != (column.name,) or column.kind.name not in _WHOLE:
+            return value
+        # The column is the row's number, for which SQLite takes NULL to mean the next one.
+        given = sa.null() if value is None else value
+        return func.not_null(given, quoted(column.name), quoted(served.name[1]), type_=column.kind.sql)
 
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         return column

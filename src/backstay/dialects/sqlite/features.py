@@ -16,6 +16,5 @@ FEATURES: Final = Features(
     planner_count=False,
     schemas=False,
     functions=False,
-    fills_null_keys=True,
 )
 """SQLite's capabilities. A bulk insert is ``INSERT … SELECT … FROM json_each(?)``."""

@@ -16,7 +16,7 @@ import apsw
 import apsw.sqlite_extra
 
 from backstay.dialects.sqlite.functions import casts, conversions, decimals, documents, texts, times
-from backstay.errors import DatabaseFault
+from backstay.errors import DatabaseFault, NotNullViolation
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
 
@@ -25,6 +25,13 @@ def nonzero(value: Any) -> Any:
     """The value, unless it is zero. Raises DatabaseFault (22012), as PostgreSQL does for a zero divisor."""
     if value == 0 and value is not None:
         raise DatabaseFault("division by zero", state="22012")
+    return value
+
+
+def not_null(value: Any, column: str, table: str) -> Any:
+    """The value, unless it is NULL: Raises NotNullViolation."""
+    if value is None:
+        raise NotNullViolation(f'null value in column "{column}" of relation "{table}" violates not-null constraint')
     return value
 
 
@@ -56,6 +63,7 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("regexp_replace", texts.regexp_replace, 3),
     ("regexp_replace", texts.regexp_replace, 4),
     ("nonzero", nonzero, 1),
+    ("not_null", not_null, 3),
     ("greatest", greatest, -1),
     ("least", least, -1),
     ("decimal_greatest", decimal_greatest, -1),

@@ -4,6 +4,6 @@ FROM tags AS tags_1
 WHERE tags_1.id = ?)) THEN ? ELSE ? END AS anon_1
 
 -- insert
-INSERT INTO tags (id, name) SELECT anon_2.value ->> 0 AS anon_1, anon_2.value ->> 1 AS anon_3
-FROM json_each(?) AS anon_2
+INSERT INTO tags (id, name) SELECT not_null(anon_1.value ->> 0, 'id', 'tags') AS not_null_1, anon_1.value ->> 1 AS anon_2
+FROM json_each(?) AS anon_1
 WHERE 1 = 1 ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING id AS id
