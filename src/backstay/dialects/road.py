@@ -10,6 +10,7 @@ from backstay.dialects.execute import Judge, fetch, write
 from backstay.dialects.hooked import has_hooks, write_with_hooks
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Writing, compile_write
+from backstay.errors import RequestError
 from backstay.plan.cache import Cache
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read
@@ -43,15 +44,22 @@ class Road:
             return self.engine.emission(plan).read(plan.resolved.count)
         return compile_write(plan, self.engine.emission, self.engine.database.features)
 
-    async def answer(self, query: Select | Insert | Update | Delete, caller: Caller, judge: Judge) -> Reply:
+    async def answer(
+        self,
+        query: Select | Insert | Update | Delete,
+        caller: Caller,
+        judge: Judge,
+        refusal: RequestError | None = None,
+    ) -> Reply:
         """Answer a query for a caller.
 
         Arguments:
             query: with its values.
             caller: whose rules hold.
             judge: looks at the reply; of a write before it is committed, so that what it raises undoes the write.
+            refusal: what to raise once every name of the query was found.
         """
-        compiled, values = self.cache.find(query, caller)
+        compiled, values = self.cache.find(query, caller, refusal)
         if isinstance(compiled, Statement):
             reply = await fetch(self.engine.database, compiled, values, caller)
             judge(reply)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
+from backstay.errors import RequestError
 from backstay.plan.fold import Question, questions
 from backstay.plan.guard import Plan, asked, guard, may_select
 from backstay.plan.resolve import resolve
@@ -46,11 +48,19 @@ class Cache(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, query: Select | Insert | Update | Delete, caller: Caller) -> tuple[T, list[Any]]:
+    def find(
+        self, query: Select | Insert | Update | Delete, caller: Caller, refusal: RequestError | None = None
+    ) -> tuple[T, list[Any]]:
         """What answers a query for a caller, and the query's values.
 
+        Arguments:
+            query: with its values.
+            caller: whose rules hold.
+            refusal: why the query is not answered all the same: told after names that are unknown, and before rules
+                that refuse the caller.
+
         Raises:
-            RequestError: when a name is unknown or a rule refuses the caller.
+            RequestError: when a name is unknown or a rule refuses the caller; ``refusal``.
         """
         shape, values = split(query)
         entry = self._entries.get(shape)
@@ -58,6 +68,8 @@ class Cache(Generic[T]):
             entry = self._enter(shape, query, caller)
         else:
             self._entries.move_to_end(shape)
+        if refusal is not None:
+            raise refusal
         answers = None if caller.passes_rules else tuple([question.ask(caller) for question in entry.questions])
         compiled = entry.compiled.get(answers)
         if compiled is None:
@@ -86,10 +98,14 @@ class Cache(Generic[T]):
         return entry
 
     def _resolve(self, query: Select | Insert | Update | Delete, caller: Caller) -> Resolved:
-        def may_know(served: Served) -> bool:
-            rule = served.rules.select
-            if caller.passes_rules or rule is None:
-                return caller.passes_rules
-            return may_select(served, {each.subject: each.ask(caller) for each in questions(rule.expression)})
+        return resolve(
+            slotted(query), self.schema, may_know=partial(may_know, caller=caller), aggregates=self._aggregates
+        )
 
-        return resolve(slotted(query), self.schema, may_know=may_know, aggregates=self._aggregates)
+
+def may_know(served: Served, caller: Caller) -> bool:
+    """Whether a caller may be told that there is this resource, in hints: they may select from it."""
+    rule = served.rules.select
+    if caller.passes_rules or rule is None:
+        return caller.passes_rules
+    return may_select(served, {each.subject: each.ask(caller) for each in questions(rule.expression)})

@@ -59,9 +59,11 @@ def refusal(
 ) -> BackstayError:
     """The error that a request ends in."""
     try:
-        ask(method, url, body, settings, **headers)
+        asked = ask(method, url, body, settings, **headers)
     except BackstayError as error:
         return error
+    if asked.refusal is not None:
+        return asked.refusal
     raise AssertionError("the request was not refused")
 
 

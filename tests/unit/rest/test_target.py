@@ -104,7 +104,7 @@ def test_public_is_never_refused_since_the_clients_always_name_it() -> None:
         ("POST", "/notes?x.limit=1", b"{}", {"accept": "image/png"}, "PGRST108"),
         ("POST", "/notes", b"{}", {"accept": "image/png", "prefer": "handling=strict,x"}, "PGRST122"),
         ("GET", "/notes", b"", {"accept": "image/png", "prefer": "handling=strict,x"}, "PGRST107"),
-        ("PUT", "/notes?limit=1", b"{", {}, "PGRST102"),
+        ("PUT", "/notes?limit=1", b"{", {}, "PGRST114"),
     ],
 )
 def test_the_earlier_check_wins(method: str, url: str, body: bytes, headers: dict[str, str], first: str) -> None:

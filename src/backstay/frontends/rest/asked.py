@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backstay.errors import RequestError
 from backstay.frontends.rest.media import ANY, Format
 from backstay.frontends.rest.prefer import NOTHING, Preferences
 from backstay.query.nodes import Query
@@ -29,6 +30,7 @@ class Asked:
         head: the answer goes without its body.
         profile: the schema to name in Content-Profile; None where nobody asks which.
         parameters: the decoded query string, for Content-Location.
+        refusal: why no answer of this kind can be given. It is told only where every name was found.
     """
 
     query: Query
@@ -37,3 +39,4 @@ class Asked:
     head: bool = False
     profile: str | None = None
     parameters: Sequence[tuple[str, str | None]] = ()
+    refusal: RequestError | None = None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias
 
+from backstay.dialects.call.find import find_function
 from backstay.dialects.execute import Judge
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.errors import MethodNotAllowed
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
-from backstay.frontends.rest.parse import locate, parse
+from backstay.frontends.rest.parse import choose_schema, locate, parse
 from backstay.frontends.rest.respond import check, describe, respond
+from backstay.plan.cache import may_know
+from backstay.plan.find import find_resource
 from backstay.query.nodes import Call
 from backstay.schema.caller import Caller
+from backstay.schema.served import Served
 from backstay.settings import Settings
 
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
@@ -58,7 +63,7 @@ class Rest:
         if request.path == "/":
             return self._describe(request, caller)
         if request.method == "OPTIONS":
-            return describe(self._methods(request.path))
+            return describe(self._methods(request, caller))
         asked = parse(request, self._settings)
         try:
             reply = await self._ask(asked, caller)
@@ -81,8 +86,11 @@ class Rest:
 
         query = asked.query
         if isinstance(query, Call):
+            if asked.refusal is not None:
+                find_function(self._road.schema, query)
+                raise asked.refusal
             return await self._call(query, caller, judge)
-        return await self._road.answer(query, caller, judge)
+        return await self._road.answer(query, caller, judge, asked.refusal)
 
     def _keyed(self, asked: Asked) -> bool:
         if isinstance(asked.query, Call):
@@ -90,22 +98,33 @@ class Rest:
         served = self._road.schema.resources.get((asked.query.schema, asked.query.resource))
         return served is not None and bool(served.key)
 
-    def _methods(self, path: str) -> list[str]:
-        target = locate(path)
+    def _methods(self, request: Request, caller: Caller) -> list[str]:
+        target = locate(request.path)
+        schema, _ = choose_schema(request, self._settings)
         if target.function:
-            return ["OPTIONS", "GET", "HEAD", "POST"]
-        name = (self._settings.schemas[0], target.name)
-        served = self._road.schema.resources.get(name)
-        methods = ["OPTIONS", "GET", "HEAD"]
-        if served is None or not served.key:
-            return methods
-        rules = served.rules
-        if rules.insert is not None:
-            methods.append("POST")
-            if rules.update is not None:
-                methods.append("PUT")
-        if rules.update is not None:
-            methods.append("PATCH")
-        if rules.delete is not None:
-            methods.append("DELETE")
-        return methods
+            return self._call_methods(schema, target.name)
+        knows = partial(may_know, caller=caller)
+        return ["OPTIONS", "GET", "HEAD", *_write_methods(find_resource(self._road.schema, schema, target.name, knows))]
+
+    def _call_methods(self, schema: str, name: str) -> list[str]:
+        served = self._road.schema
+        overloads = served.sql_functions.get((schema, name), ())
+        if (schema, name) not in served.functions and not overloads:
+            find_function(served, Call(name, schema, {}, readonly=True))
+        reading = [] if overloads and all(each.volatile for each in overloads) else ["GET", "HEAD"]
+        return ["OPTIONS", *reading, "POST"]
+
+
+def _write_methods(served: Served) -> list[str]:
+    """What may be done to rows of a resource, by somebody at least."""
+    rules = served.rules
+    if not served.key:
+        return []
+    inserting, updating = rules.insert is not None, rules.update is not None
+    possible = {
+        "POST": inserting,
+        "PUT": inserting and updating,
+        "PATCH": updating,
+        "DELETE": rules.delete is not None,
+    }
+    return [method for method, is_possible in possible.items() if is_possible]

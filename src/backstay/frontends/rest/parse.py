@@ -1,11 +1,12 @@
 """``parse(request, settings) -> Asked``: what a request to PostgREST's wire asks for.
 
-The checks come in the wire's order: path, schema, method, query string, ranges, body; last what concerns the answer
-(media type, preferences). What needs the schema is looked up later, by ``plan.resolve``.
+The checks come in the wire's order: path, schema, method, query string, ranges, body. What needs the schema is looked
+up later, by ``plan.resolve``; what concerns the answer (media type, preferences) comes after that, so it is only noted.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -13,19 +14,21 @@ from backstay.errors import (
     CallMethodNotAllowed,
     DatabaseFault,
     MethodNotAllowed,
+    NotEmbedded,
     PutRange,
+    RequestError,
     UnknownPath,
     UnknownSchema,
 )
 from backstay.frontends.http import Request
 from backstay.frontends.rest.asked import Asked, Target
 from backstay.frontends.rest.body import RAW, content_type, gather, read_arguments, read_rows
-from backstay.frontends.rest.grammar.embed import attach, relate
+from backstay.frontends.rest.grammar.embed import Level, attach, relate
 from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.grammar.scan import Budget
 from backstay.frontends.rest.media import Format, read_accept, verify_format
 from backstay.frontends.rest.page import ALL, read_page
-from backstay.frontends.rest.prefer import Preferences, read_preferences, verify_preferences
+from backstay.frontends.rest.prefer import NOTHING, Preferences, read_preferences, verify_preferences
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
 from backstay.settings import Settings
 
@@ -50,7 +53,7 @@ def parse(request: Request, settings: Settings) -> Asked:
         RequestError: one of its subclasses, and nothing else, whatever the request.
     """
     target = locate(request.path)
-    schema, profile = _schema(request, settings)
+    schema, profile = choose_schema(request, settings)
     _check_method(request.method, target)
     pairs = read_pairs(request.query)
     budget = Budget(settings.max_depth, settings.max_items)
@@ -59,19 +62,23 @@ def parse(request: Request, settings: Settings) -> Asked:
     page = read_page(
         read.root.limit, read.root.offset, request.headers.get("range") if request.method == "GET" else None
     )
+    if request.method == "PUT" and page != ALL:
+        raise PutRange
     preferences = read_preferences(request.headers.get("prefer"), override=settings.transaction_override)
     form = read_accept(request.headers.get("accept"))
     query: Query
-    if target.function:
-        query = _call(request, target.name, schema, read, page, preferences)
-    elif reading:
-        items, order = _shown(read)
-        query = Select(target.name, schema, items, tuple(read.root.where), order, page, preferences.count)
-    else:
-        query = _write(request, target.name, schema, read, preferences, budget)
-        _check_write(query, page, settings)
-    _check_answer(query, preferences, form)
-    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs)
+    try:
+        if target.function:
+            query = _call(request, target.name, schema, read, page, preferences)
+        elif reading:
+            items, order = _shown(read)
+            query = Select(target.name, schema, items, tuple(read.root.where), order, page, preferences.count)
+        else:
+            query = _write(request, target.name, schema, read, preferences, budget)
+    except NotEmbedded as refusal:
+        return Asked(_named(request, target, schema, read), refusal=refusal)
+    wrong = _refusal(query, preferences, form, settings)
+    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs, wrong)
 
 
 # Path, schema, method ----------------------------------------------------------------------------------------
@@ -99,8 +106,12 @@ def locate(path: str) -> Target:
     return Target(name, function)
 
 
-def _schema(request: Request, settings: Settings) -> tuple[str, str | None]:
-    """The schema that is asked, and how the answer names it (None: not at all)."""
+def choose_schema(request: Request, settings: Settings) -> tuple[str, str | None]:
+    """The schema that is asked, and how the answer names it (None: not at all).
+
+    Raises:
+        UnknownSchema: a profile header names another than those that are served.
+    """
     header = "accept-profile" if request.method in _PROFILED else "content-profile"
     asked = request.headers.get(header)
     schemas = settings.schemas
@@ -130,6 +141,13 @@ def _shown(read: Parameters) -> tuple[tuple[Item, ...], tuple[Order, ...]]:
     """The items with what is said of their embeds, and the order of the root."""
     items = attach(read.items, read.levels)
     return items, relate(read.root.order, items) if read.root.order else ()
+
+
+def _named(request: Request, target: Target, schema: str, read: Parameters) -> Query:
+    """What is left of a query that says something of an embed which is not there: the names that are told of before."""
+    if not target.function:
+        return Select(target.name, schema, read.items)
+    return _call(request, target.name, schema, replace(read, levels={}, root=Level()), ALL, NOTHING)
 
 
 def _write(
@@ -189,20 +207,17 @@ def _call(request: Request, function: str, schema: str, read: Parameters, page: 
 # Last checks -------------------------------------------------------------------------------------------------
 
 
-def _check_write(query: Write, page: Page, settings: Settings) -> None:
-    if isinstance(query, Insert):
-        if query.single and page != ALL:
-            raise PutRange
-    elif settings.require_where and not query.where:
-        raise DatabaseFault(f"{type(query).__name__.upper()} requires a WHERE clause", state="21000")
-
-
-def _check_answer(query: Query, preferences: Preferences, form: Format) -> None:
-    if isinstance(query, Select):
-        verify_format(form)
+def _refusal(query: Query, preferences: Preferences, form: Format, settings: Settings) -> RequestError | None:
+    """Why there can be no answer of the kind that is asked for, whatever the names mean."""
+    try:
+        if isinstance(query, Select):
+            verify_format(form)
         verify_preferences(preferences)
-        return
-    verify_preferences(preferences)
-    if not isinstance(query, Call):
         # What a function answers with is known only when it has answered.
-        verify_format(form)
+        if isinstance(query, Insert | Update | Delete):
+            verify_format(form)
+    except RequestError as refusal:
+        return refusal
+    if settings.require_where and isinstance(query, Update | Delete) and not query.where:
+        return DatabaseFault(f"{type(query).__name__.upper()} requires a WHERE clause", state="21000")
+    return None
