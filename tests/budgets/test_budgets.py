@@ -15,7 +15,7 @@ import pytest
 
 from backstay.dialects.dialect import Row
 from backstay.frontends.http import Request
-from backstay.schema.caller import Caller
+from backstay.schema.caller import Caller, Local
 from behaviour.door import Door, token
 from databases import sqlite_url
 from fixtures import rows, workspace
@@ -119,7 +119,8 @@ class Counting:
         self._database = database
         self.statements: list[str] = []
 
-    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+    async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
+        assert local == (), "settings of a transaction cost round trips"
         self.statements.append(text)
         found: list[Row] = await self._database.fetch(text, parameters)
         return found

@@ -11,7 +11,7 @@ from sqlalchemy import Dialect as SQLDialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.dialects.features import Features
-from backstay.schema.caller import Caller
+from backstay.schema.caller import Caller, Local
 
 T = TypeVar("T")
 
@@ -69,11 +69,15 @@ class Database(Protocol):
         """Finish what is under way and let go of every connection."""
         ...
 
-    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
-        """Run one reading statement on its own and return its rows. It cannot write."""
+    async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
+        """Run one reading statement on its own and return its rows. It cannot write.
+
+        ``local``: settings that hold for it alone. Only a database with the feature ``local_settings`` takes any; there
+        the statement becomes a transaction. This is so of :meth:`write` and :meth:`session`, too.
+        """
         ...
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed (and durable) when this returns, rolled back if it raises.
 
         ``work`` may await nothing but its transaction: the dialect may run it in another thread and let several
@@ -81,7 +85,7 @@ class Database(Protocol):
         """
         ...
 
-    def session(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
+    def session(self, *, readonly: bool = False, local: Local = ()) -> AbstractAsyncContextManager[AsyncSession]:
         """An SQLAlchemy session on this database, for hooks, functions and users' code.
 
         The context begins one transaction, commits when it is left and rolls back if it is left by an exception. A

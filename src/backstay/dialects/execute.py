@@ -21,7 +21,7 @@ Judge = Callable[[Reply], None]
 
 async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
     """Run a read."""
-    (row,) = await database.fetch(statement.text, statement.bind(values, caller))
+    (row,) = await database.fetch(statement.text, statement.bind(values, caller), caller.local)
     body, rows, *total = row
     return Reply(body=body.encode(), rows=rows, total=total[0] if total else None)
 

@@ -16,6 +16,7 @@ class Features:
     - ``planner_count``: can estimate a count without counting
     - ``schemas``: has named schemas
     - ``functions``: has functions of its own that can be served under /rpc
+    - ``local_settings``: has settings that hold for one transaction, and roles
     """
 
     bulk_insert: bool
@@ -27,3 +28,4 @@ class Features:
     planner_count: bool
     schemas: bool
     functions: bool
+    local_settings: bool

@@ -70,4 +70,4 @@ class Road:
         async def work(transaction: Transaction) -> Reply:
             return await write(transaction, compiled, values, caller, judge)
 
-        return await self.engine.database.write(work)
+        return await self.engine.database.write(work, caller.local)

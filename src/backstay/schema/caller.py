@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, TypeVar, cast, final
+from typing import Any, Final, TypeAlias, TypeVar, cast, final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -14,6 +14,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
 
 T = TypeVar("T")
+
+Local: TypeAlias = tuple[tuple[str, str], ...]
+"""Settings of a database that hold for one transaction alone: their names and values, in the order they are made.
+
+``(("role", "anon"), ("request.jwt.claims", "{}"))``. Empty where nothing needs any, which costs nothing.
+"""
 
 
 @final
@@ -40,12 +46,14 @@ class Caller:
     """Who asks.
 
     ``id`` is the user's id as text (the token's ``sub``), None for anonymous callers and keys. ``claims`` are the
-    verified token's claims; empty without a token.
+    verified token's claims; empty without a token. ``local`` are the settings of the database in each transaction that
+    answers this caller (:class:`~backstay.dialects.features.Features` ``local_settings``).
     """
 
     id: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     role: Role = Role.ANON
+    local: Local = ()
 
     @property
     def signed_in(self) -> bool:

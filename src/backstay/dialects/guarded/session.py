@@ -57,7 +57,7 @@ async def guarded_session(
         BackstayError: what a database error in it stands for, when it leaves the context.
     """
     try:
-        async with database.session(readonly=readonly) as session:
+        async with database.session(readonly=readonly, local=caller.local) as session:
             if not caller.passes_rules:
                 Guard(schema, caller, readonly=readonly).attach(session.sync_session)
             with _insisting(session.sync_session):

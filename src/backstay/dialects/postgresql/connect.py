@@ -27,8 +27,9 @@ from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.dialects.postgresql.features import FEATURES
 from backstay.dialects.postgresql.pool import Pool
 from backstay.dialects.postgresql.server import Server
-from backstay.dialects.postgresql.session import Dialect, join, open_engine
+from backstay.dialects.postgresql.session import Dialect, hold, join, open_engine
 from backstay.dialects.postgresql.transaction import OwnTransaction, raise_translated
+from backstay.schema.caller import Local
 from backstay.settings import Settings, load
 
 T = TypeVar("T")
@@ -77,35 +78,52 @@ class PostgreSQL:
         await self._pool.close()
         await self._engine.dispose()
 
-    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+    async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
         """Run one reading statement on its own and return its rows. It cannot write.
 
         A connection that turns out to be broken is replaced, and the statement run once more. When the awaiting task
         is cancelled, so is the statement on the server.
+
+        Arguments:
+            text: the statement.
+            parameters: what its placeholders stand for.
+            local: settings that hold for it alone, in a read-only transaction of its own.
 
         Raises:
             ReadOnly: when the statement would write.
             PoolTimeout, StatementTimeout, DatabaseUnavailable: when the database does not answer (in time).
             BackstayError: whatever else the server refuses, as :mod:`.errors` says.
         """
+        if local:
+            return await self._transact(lambda own: own.fetch(text, parameters), self._server.begin_apart, local)
         try:
             return await self._read(text, parameters)
         except _Broken:
             return await _once_more(self._read(text, parameters))
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed when this returns, rolled back if it raises.
+
+        Arguments:
+            work: what is done.
+            local: settings that hold in the transaction, and not after it.
 
         Raises:
             DatabaseUnavailable: when the connection is lost; ``work`` is not run again.
             BackstayError: whatever the server refuses, a deferred constraint at the commit included.
         """
+        return await self._transact(work, self._server.begin_write, local)
+
+    async def _transact(self, work: Callable[[Transaction], Awaitable[T]], begin: str, local: Local) -> T:
         try:
-            connection = await self._begin()
+            connection = await self._begin(begin)
         except _Broken:
-            connection = await _once_more(self._begin())
+            connection = await _once_more(self._begin(begin))
         try:
-            result = await work(OwnTransaction(connection, self._server.begin_write))
+            own = OwnTransaction(connection, begin, local)
+            if local:
+                await own.hold()
+            result = await work(own)
             await _commit(connection)
         except BaseException as error:
             settled = self._pool.settle(connection)
@@ -116,17 +134,21 @@ class PostgreSQL:
         return result
 
     @asynccontextmanager
-    async def session(self, *, readonly: bool = False) -> AsyncIterator[AsyncSession]:
+    async def session(self, *, readonly: bool = False, local: Local = ()) -> AsyncIterator[AsyncSession]:
         """A session in one transaction, committed when the context is left, rolled back if by an exception.
 
         It takes a connection when it is first used. A database error in it is SQLAlchemy's own; see :meth:`fault`.
 
         Arguments:
             readonly: a write raises, which :meth:`fault` turns into ReadOnly.
+            local: settings that hold in the transaction, and not after it.
         """
         engine = self._reading_engine if readonly else self._engine
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        async with AsyncSession(engine, expire_on_commit=False) as session:
+            if local:
+                hold(session, local)
+            async with session.begin():
+                yield session
 
     async def transaction(self, session: AsyncSession) -> Transaction:
         """The transaction that a session is in; what the session has pending is flushed before each statement."""
@@ -157,10 +179,10 @@ class PostgreSQL:
         pool.give(connection)
         return list(map(tuple, rows))
 
-    async def _begin(self) -> asyncpg.Connection:
+    async def _begin(self, begin: str) -> asyncpg.Connection:
         connection = await self._pool.take()
         try:
-            await connection.execute(self._server.begin_write)
+            await connection.execute(begin)
         except BaseException as error:
             self._fail(connection, error)
         return connection

@@ -16,5 +16,6 @@ FEATURES: Final = Features(
     planner_count=True,
     schemas=True,
     functions=True,
+    local_settings=True,
 )
 """The capabilities of PostgreSQL, of every version Backstay speaks to."""

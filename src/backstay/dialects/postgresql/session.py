@@ -12,11 +12,14 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DisconnectionError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.orm import SessionTransaction as Begun
 from sqlalchemy.pool import NullPool
 
 from backstay.dialects.postgresql.errors import is_lost
 from backstay.dialects.postgresql.server import Server
-from backstay.dialects.postgresql.transaction import SessionTransaction
+from backstay.dialects.postgresql.transaction import SessionTransaction, set_local
+from backstay.schema.caller import Local
 from backstay.settings import Settings
 
 ABORTED: Final = "backstay.aborted"
@@ -75,6 +78,17 @@ def open_engine(server: Server, settings: Settings, *, pooled: bool = True) -> A
     )
     _watch(engine, server)
     return engine
+
+
+def hold(session: AsyncSession, local: Local) -> None:
+    """Make settings hold in each transaction of a session, from its beginning to its end."""
+
+    def begin(_session: Session, transaction: Begun, connection: Connection) -> None:
+        if not transaction.nested:
+            text, parameters = set_local(local)
+            connection.exec_driver_sql(text, tuple(parameters))
+
+    event.listen(session.sync_session, "after_begin", begin)
 
 
 async def join(session: AsyncSession) -> SessionTransaction:

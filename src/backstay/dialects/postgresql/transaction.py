@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 import asyncpg
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backstay.dialects.dialect import Row
 from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.errors import DatabaseUnavailable
+from backstay.schema.caller import Local
 
 
 def raise_translated(error: Exception, connection: asyncpg.Connection) -> NoReturn:
@@ -28,6 +30,17 @@ def raise_translated(error: Exception, connection: asyncpg.Connection) -> NoRetu
     raise translated from error
 
 
+def set_local(local: Local) -> tuple[str, list[str]]:
+    """The statement that makes settings hold until the transaction ends, and its parameters."""
+    return _setting(len(local)), [part for pair in local for part in pair]
+
+
+@cache
+def _setting(count: int) -> str:
+    places = range(1, 2 * count, 2)
+    return "SELECT " + ", ".join(f"pg_catalog.set_config(${place}, ${place + 1}, true)" for place in places)
+
+
 class OwnTransaction:
     """A transaction on a connection of the pool.
 
@@ -35,12 +48,22 @@ class OwnTransaction:
         connection: in a transaction that was begun just now.
         begin: the statement that began it. Should the first statement turn out to be prepared for a table that has
             since changed (a migration ran elsewhere), nothing was done yet, and it begins anew.
+        local: the settings that hold in it, once :meth:`hold` was called.
     """
 
-    def __init__(self, connection: asyncpg.Connection, begin: str) -> None:
+    def __init__(self, connection: asyncpg.Connection, begin: str, local: Local = ()) -> None:
         self._connection = connection
         self._begin = begin
+        self._local = local
         self._untouched = True
+
+    async def hold(self) -> None:
+        """Make the local settings hold. They end with the transaction, whichever way that ends."""
+        text, parameters = set_local(self._local)
+        try:
+            await self._connection.fetch(text, *parameters)
+        except Exception as error:
+            raise_translated(error, self._connection)
 
     async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         """Run one statement and return its rows."""
@@ -69,6 +92,8 @@ class OwnTransaction:
             raise DatabaseUnavailable("The schema changed during the transaction.", hint="Try again.")
         await self._connection.execute("ROLLBACK")
         await self._connection.execute(self._begin)
+        if self._local:
+            await self.hold()
 
 
 class SessionTransaction:

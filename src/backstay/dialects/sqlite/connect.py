@@ -22,7 +22,8 @@ from backstay.dialects.sqlite.open import Deadline, connect_file, create, locate
 from backstay.dialects.sqlite.reader import Reader
 from backstay.dialects.sqlite.turn import Turn, refuse_waiting_for_oneself
 from backstay.dialects.sqlite.writer import Writer
-from backstay.errors import DatabaseUnavailable
+from backstay.errors import DatabaseUnavailable, NotImplementedHere
+from backstay.schema.caller import Local
 from backstay.schema.naming import name_constraints
 from backstay.settings import Settings
 
@@ -85,37 +86,45 @@ class SQLite:
         if writer is not None:
             await asyncio.to_thread(writer.close)
 
-    async def fetch(self, text: str, parameters: Sequence[object]) -> list[Row]:
+    async def fetch(self, text: str, parameters: Sequence[object], local: Local = ()) -> list[Row]:
         """Run one reading statement on its own and return its rows. It cannot write.
 
         Raises:
+            NotImplementedHere: settings were given, and SQLite has none that are a transaction's.
             StatementTimeout: it took longer than a statement may.
             ReadOnly: it would write.
             And the other errors of :mod:`backstay.errors`.
         """
+        if local:
+            raise _no_settings(local)
         return await _open(self._reader).fetch(text, parameters)
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.
 
         It runs in the writer's thread, beside the works of others, and may run twice if one of those breaks the
         transaction they share; so it changes nothing outside its transaction but what it returns.
 
         Raises:
+            NotImplementedHere: as for :meth:`fetch`.
             Overloaded: the turn to write did not come in time.
             BackstayError: ``work`` awaited something else, or a session around this call is writing.
             And what ``work``, the database and the commit raise.
         """
+        if local:
+            raise _no_settings(local)
         refuse_waiting_for_oneself(self._turn)
         return await _open(self._writer).run(work)
 
-    def session(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
+    def session(self, *, readonly: bool = False, local: Local = ()) -> AbstractAsyncContextManager[AsyncSession]:
         """An SQLAlchemy session on this database, in one transaction.
 
         Until it writes it holds no lock, and each statement sees what is committed; from its first write (or ``SELECT …
         FOR UPDATE``) to its end nobody else writes, and :meth:`write` from inside it, or from tasks begun inside it, is
-        refused. ``readonly``: a write raises.
+        refused. ``readonly``: a write raises. ``local`` is refused as by :meth:`fetch`.
         """
+        if local:
+            raise _no_settings(local)
         return _open(self._sessions).begin(readonly=readonly)
 
     async def transaction(self, session: AsyncSession) -> Transaction:
@@ -141,6 +150,12 @@ class SQLite:
     def _open_session(self, deadline: Deadline, readonly: bool) -> dbapi.Connection:
         raw = connect_file(self._location.path, settings=self._settings, readonly=readonly, deadline=deadline)
         return dbapi.Connection(raw, metadata=self._metadata, waits=True)
+
+
+def _no_settings(local: Local) -> NotImplementedHere:
+    return NotImplementedHere(
+        detail=f"SQLite has no settings of a transaction: {', '.join(name for name, _ in local)}."
+    )
 
 
 def _open(part: T | None) -> T:

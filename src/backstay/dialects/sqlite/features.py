@@ -16,5 +16,6 @@ FEATURES: Final = Features(
     planner_count=False,
     schemas=False,
     functions=False,
+    local_settings=False,
 )
 """SQLite's capabilities. A bulk insert is ``INSERT … SELECT … FROM json_each(?)``."""
