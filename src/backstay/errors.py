@@ -142,24 +142,36 @@ class PreferenceError(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """Unsupported HTTP method"""
+    """Unsupported HTTP method
+
+    ``allow`` are the methods that there are (RFC 9110, 15.5.6).
+    """
 
     code = "BS405"
     status = 405
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        allow: tuple[str, ...] = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        detail: Detail = None,
+        hint: str | None = None,
+    ) -> None:
+        self.allow = allow
+        super().__init__(message, detail=detail, hint=hint)
 
-class CallMethodNotAllowed(RequestError):
+
+class CallMethodNotAllowed(MethodNotAllowed):
     """Cannot use this method on RPC"""
 
     code = "BS40501"
-    status = 405
 
 
-class PutFilters(RequestError):
+class PutFilters(MethodNotAllowed):
     """Filters must include all and only primary key columns with 'eq' operators"""
 
     code = "BS40502"
-    status = 405
 
 
 class PutRange(RequestError):

@@ -237,7 +237,7 @@ class Edge:
             else:
                 response = self._word(self._render, NotFound(), ANONYMOUS)
         elif head.method not in ("GET", "HEAD"):
-            error = MethodNotAllowed(f"Unsupported HTTP method: {head.method}")
+            error = MethodNotAllowed(f"Unsupported HTTP method: {head.method}", allow=("GET", "HEAD"))
             response = self._word(self._render, error, ANONYMOUS)
         elif page is not None:
             response = answer_page(page, head.headers)

@@ -100,6 +100,15 @@ def test_a_data_fault_is_answered_with_its_own_state(kind: type[errors.DataFault
     assert orjson.loads(render(kind()).body)["code"] == kind.state
 
 
+@pytest.mark.parametrize("kind", [kind for kind, (_, status) in WIRE.items() if status == 405])
+def test_what_is_not_allowed_is_told_with_what_is(kind: type[BackstayError]) -> None:
+    assert "POST" in header(render(kind()), "allow").split(", ")
+
+
+def test_the_methods_are_those_of_the_place() -> None:
+    assert header(render(errors.MethodNotAllowed(allow=("GET", "HEAD"))), "allow") == "GET, HEAD"
+
+
 def test_the_body_has_four_keys_with_nulls() -> None:
     assert render(errors.UnknownResource("no")).body == (
         b'{"code":"PGRST205","message":"no","details":null,"hint":null}'

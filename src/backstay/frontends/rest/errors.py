@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from backstay import errors
-from backstay.errors import BackstayError, DatabaseFault, Detail, RangeNotSatisfiable
+from backstay.errors import BackstayError, DatabaseFault, Detail, MethodNotAllowed, RangeNotSatisfiable
 from backstay.frontends.http import Response
 from backstay.frontends.rest.page import content_range
 
@@ -238,6 +238,10 @@ def _plain(error: BackstayError, code: str, status: int) -> Fault:
 def _headers(error: BackstayError, code: str) -> tuple[tuple[str, str], ...]:
     if isinstance(error, RangeNotSatisfiable) and error.total is not None:
         return (("content-range", content_range(0, 0, error.total)),)
+    if isinstance(error, MethodNotAllowed):
+        return (("allow", ", ".join(error.allow)),)
+    if isinstance(error, errors.ReadOnly):
+        return (("allow", "OPTIONS, POST"),)
     if code == "PGRST302":
         return (("www-authenticate", "Bearer"),)
     if code in ("PGRST301", "PGRST303"):

@@ -75,7 +75,7 @@ class Rest:
         if request.method == "OPTIONS":
             return describe(_ROOT_METHODS)
         if request.method not in _ROOT_METHODS:
-            raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}")
+            raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}", allow=_ROOT_METHODS)
         return self._root(request, caller)
 
     async def _ask(self, asked: Asked, caller: Caller) -> Reply:

@@ -37,7 +37,7 @@ Write: TypeAlias = Insert | Update | Delete
 _READS: Final = frozenset({"GET", "HEAD"})
 _PROFILED: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-_CALL_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
+CALL_METHODS: Final = ("OPTIONS", "GET", "HEAD", "POST")
 
 
 def parse(request: Request, settings: Settings) -> Asked:
@@ -128,8 +128,8 @@ def choose_schema(request: Request, settings: Settings) -> tuple[str, str | None
 
 
 def _check_method(method: str, target: Target) -> None:
-    if target.function and method not in _CALL_METHODS:
-        raise CallMethodNotAllowed(f"Cannot use the {method} method on RPC")
+    if target.function and method not in CALL_METHODS:
+        raise CallMethodNotAllowed(f"Cannot use the {method} method on RPC", allow=CALL_METHODS)
     if method not in _METHODS:
         raise MethodNotAllowed(f"Unsupported HTTP method: {method}")
 
