@@ -25,6 +25,7 @@ from backstay.query.operators import OPERATORS
 from backstay.schema.check import CODES
 from backstay.schema.expression.subset import CASTS, ELEMENTS, FUNCTIONS, REFUSED
 from backstay.settings import SETTINGS
+from conformance import conformance_page
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
@@ -306,6 +307,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "operators.md": operators_page,
     "findings.md": findings_page,
     "rules.md": rules_page,
+    "conformance.md": conformance_page,
 }
 """Every generated page by its file name."""
 
