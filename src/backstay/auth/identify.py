@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from backstay.auth.claim import ABSENT, follow
 from backstay.auth.keys import PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
 from backstay.auth.token import verify
 from backstay.auth.verified import VerifiedTokens
@@ -16,7 +17,6 @@ from backstay.schema.caller import ANONYMOUS, SERVICE, Caller, Role
 
 _ROLES: Final = {role.value: role for role in Role}
 _ROLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
-_ABSENT: Final = object()
 
 
 def identify(
@@ -121,8 +121,8 @@ def _caller(claims: dict[str, Any], keys: Keys) -> Caller:
 
 
 def _role(claims: dict[str, Any], keys: Keys) -> Role:
-    named = _follow(claims, keys.role_claim)
-    if named is _ABSENT:
+    named = follow(claims, keys.role_claim)
+    if named is ABSENT:
         if not keys.anonymous:
             raise AnonymousDisabled
         return Role.ANON
@@ -131,14 +131,3 @@ def _role(claims: dict[str, Any], keys: Keys) -> Role:
         shown = f' "{named}"' if isinstance(named, str) and _ROLE_NAME.fullmatch(named) else ""
         raise InvalidClaims(f"role{shown} does not exist")
     return role
-
-
-def _follow(claims: Any, path: tuple[str | int, ...]) -> Any:
-    found = claims
-    for step in path:
-        inside = isinstance(found, dict) if isinstance(step, str) else isinstance(found, list)
-        try:
-            found = found[step] if inside else _ABSENT
-        except LookupError:
-            return _ABSENT
-    return found

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any, Final, TypeAlias
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from backstay.auth.claim import Path, read_path
 from backstay.errors import DeclarationError
 from backstay.settings import Settings
 
@@ -34,8 +34,6 @@ _ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {
 _MEMBERS: Final = ("kty", "crv", "n", "e", "x", "y")
 """The members that make a public key; whatever else a file holds (private parts, ``alg``) is left behind."""
 
-_PATH = re.compile(r'\.?(?:"((?:[^"\\]|\\.)*)"|([^.\[\]"]+))|\[(\d{1,4})\]')
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedKey:
@@ -53,14 +51,14 @@ class TrustedKey:
 class Keys:
     """All that callers are told by. Opaque keys are kept as digests only.
 
-    ``role_claim`` is the path to the role in a token's claims: names, and positions in arrays.
+    ``role_claim`` is the path to the role in a token's claims.
     """
 
     trusted: tuple[TrustedKey, ...] = ()
     publishable: bytes | None = None
     secret: bytes | None = None
     audience: str = ""
-    role_claim: tuple[str | int, ...] = ("role",)
+    role_claim: Path = ("role",)
     anonymous: bool = True
     secret_in_browser: bool = False
 
@@ -73,7 +71,7 @@ def read_keys(settings: Settings) -> Keys:
     """
     problems: list[str] = []
     trusted = [*_secret_key(settings.jwt_secret, problems), *_public_keys(settings.jwks, problems)]
-    role_claim = _read_path(settings.jwt_role_claim)
+    role_claim = read_path(settings.jwt_role_claim)
     if not role_claim:
         problems.append(f"jwt_role_claim: {settings.jwt_role_claim!r} is not a path such as role or app_metadata.role")
     if settings.publishable_key and settings.publishable_key == settings.secret_key:
@@ -148,7 +146,7 @@ def _public_keys(jwks: str, problems: list[str]) -> list[TrustedKey]:
 
 
 def _read_key_set(jwks: str) -> list[Any]:
-    text = jwks if jwks.lstrip().startswith("{") else Path(jwks).read_text(encoding="utf-8")
+    text = jwks if jwks.lstrip().startswith("{") else FilePath(jwks).read_text(encoding="utf-8")
     document = json.loads(text)
     if isinstance(document, dict) and isinstance(document.get("keys"), list):
         return list(document["keys"])
@@ -186,20 +184,3 @@ def _import_public(public: dict[str, Any]) -> VerificationKey:
             return ECKey.import_key(public)
         case _:
             return OKPKey.import_key(public)
-
-
-def _read_path(text: str) -> tuple[str | int, ...]:
-    """``role``, ``.app_metadata.role``, ``roles[0]``, ``"https://example.com/role"`` as names and positions."""
-    path: list[str | int] = []
-    place = 0
-    while place < len(text):
-        part = _PATH.match(text, place)
-        if part is None or (path and part[3] is None and text[place] != "."):
-            return ()
-        quoted, name, position = part.groups()
-        if position is not None:
-            path.append(int(position))
-        else:
-            path.append(name if name is not None else re.sub(r"\\(.)", r"\1", quoted))
-        place = part.end()
-    return tuple(path) if path and isinstance(path[0], str) else ()

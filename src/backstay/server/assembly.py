@@ -16,7 +16,7 @@ from backstay.dialects.call import Functions
 from backstay.dialects.connect import connect
 from backstay.dialects.guarded import guarded_session
 from backstay.dialects.road import Road
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, DeclarationError
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
@@ -61,6 +61,7 @@ class Assembly:
         self.engine = connect(settings.database, settings=settings, metadata=schema.metadata)
         self.road = Road(schema, self.engine, settings)
         self._keys = read_keys(settings)
+        self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
         self._openapi = OpenAPI(schema, settings, title=title)
         self.functions = Functions(self.road, settings)
@@ -92,7 +93,7 @@ class Assembly:
 
     def render(self, error: BackstayError, caller: Caller) -> Response:
         """An error in the words of the REST front end."""
-        return render(error, anonymous=caller.role is Role.ANON)
+        return render(error, anonymous=caller.role is Role.ANON, minimal=self._minimal)
 
     async def _describe(self, request: Request, caller: Caller) -> Response:
         return self._openapi.respond(request, caller)
@@ -112,6 +113,12 @@ class Assembly:
     async def stop(self) -> None:
         """Close everything."""
         await self.edge.stop()
+
+
+def _is_minimal(verbosity: str) -> bool:
+    if verbosity not in ("verbose", "minimal"):
+        raise DeclarationError(f"error_verbosity: {verbosity!r} is neither verbose nor minimal")
+    return verbosity == "minimal"
 
 
 def caller_of(act_as: System | Caller | Any) -> Caller:

@@ -157,6 +157,17 @@ def test_a_token_without_role_is_anonymous_and_keeps_its_claims() -> None:
         (".app_metadata.kinds[1]", {"app_metadata": {"kinds": ["anon", "service_role"]}}),
         ('"https://example.com/kind"', {"https://example.com/kind": "service_role"}),
         ('.a."b.c"[0].d', {"a": {"b.c": [{"d": "service_role"}]}}),
+        ("$.kind", {"kind": "service_role"}),
+        ("$['a b'][\"c'd\"]", {"a b": {"c'd": "service_role"}}),
+        ("$.a[-1].b", {"a": [{}, {"b": "service_role"}]}),
+        ('.roles[?(@ == "service_role")]', {"roles": ["x", 1, None, "service_role"]}),
+        ('.roles[?(@ != "x")]', {"roles": ["x", "service_role", "y"]}),
+        ('.realm.roles[?(@ ^== "serv")]', {"realm": {"roles": ["x", "service_role"]}}),
+        ('.roles[?(@ ==^ "_role")]', {"roles": ["x", "service_role"]}),
+        ('.roles[?(@ *== "ice")]', {"roles": ["x", "service_role"]}),
+        ('.roles[?(@=="service_role")]', {"roles": ["service_role"]}),
+        ("$.roles[?@ == 'service_role']", {"roles": ["x", "service_role"]}),
+        ("$.roles[?search(@, '^service_')]", {"roles": ["not a service_role", "service_role"]}),
     ],
 )
 def test_the_role_may_be_anywhere_in_the_claims(path: str, claims: dict[str, Any]) -> None:
@@ -166,7 +177,7 @@ def test_the_role_may_be_anywhere_in_the_claims(path: str, claims: dict[str, Any
 
 @pytest.mark.parametrize("claims", [{"a": "service_role"}, {"a": []}, {"a": {"b": {}}}, {"a": [{"b": 1}]}])
 def test_a_path_that_leads_nowhere_is_no_role(claims: dict[str, Any]) -> None:
-    for path in ("a.b.c", "a[3]", "a[0][0]", "a.b[0]"):
+    for path in ("a.b.c", "a[3]", "a[-3]", "a[0][0]", "a.b[0]", 'a[?(@ == "x")]'):
         token = user(**claims)
         assert identify({"authorization": f"Bearer {token}"}, keys(jwt_role_claim=path), now=NOW).role is Role.ANON
 

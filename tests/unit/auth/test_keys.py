@@ -103,6 +103,12 @@ def test_keys_for_other_purposes_are_left_aside() -> None:
         ({"jwt_role_claim": "a..b"}, "not a path"),
         ({"jwt_role_claim": "[0]"}, "not a path"),
         ({"jwt_role_claim": 'a"b"'}, "not a path"),
+        ({"jwt_role_claim": "$"}, "not a path"),
+        ({"jwt_role_claim": "$role"}, "not a path"),
+        ({"jwt_role_claim": ".a[?(@ < 'b')]"}, "not a path"),
+        ({"jwt_role_claim": ".a[?(@ == 'b')].c"}, "not a path"),
+        ({"jwt_role_claim": ".a[?(@ == 'b']"}, "not a path"),
+        ({"jwt_role_claim": "$.a[?search(@, '(')]"}, "not a path"),
         ({"publishable_key": "same", "secret_key": "same"}, "are the same"),
     ],
 )

@@ -59,7 +59,7 @@ def test_where_there_is_none_it_is_pgrst107(accept: str) -> None:
 def test_all_that_was_accepted_is_told() -> None:
     plan = 'application/vnd.pgrst.plan+json; for="application/json"; options=analyze|verbose;'
     error = refusal("GET", "/notes", accept=f"image/png, {plan}")
-    assert error.message == "None of these media types are available: image/png, application/vnd.pgrst.plan+json"
+    assert error.message == "None of these media types are available: application/vnd.pgrst.plan+json, image/png"
 
 
 def test_what_a_function_answers_with_is_not_known_yet() -> None:

@@ -100,7 +100,8 @@ def _range(part: str) -> tuple[float, int, str, tuple[str, ...]] | None:
     """One media range: its rank (lower is better), how vague it is, its type and its parameters."""
     essence, *parameters = (each.strip().lower() for each in part.split(";"))
     quality = next((_quality(each[2:]) for each in parameters if each.startswith("q=")), 1.0)
-    return (-quality, essence.count("*"), essence, tuple(parameters)) if essence and quality > 0 else None
+    vague = essence.count("*") - sum(not each.startswith("q=") for each in parameters)
+    return (-quality, vague, essence, tuple(parameters)) if essence and quality > 0 else None
 
 
 def _quality(text: str) -> float:
