@@ -241,6 +241,13 @@ class UnknownPath(RequestError):
     status = 404
 
 
+class RootDisabled(RequestError):
+    """Root endpoint metadata is disabled"""
+
+    code = "BS40405"
+    status = 404
+
+
 class UnknownResource(RequestError):
     """Could not find the table in the schema cache"""
 

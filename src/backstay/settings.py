@@ -55,6 +55,8 @@ class Settings:
     plan_cache: int = _setting(2000, "Compiled statements kept per worker.")
     token_cache: int = _setting(10000, "Verified tokens kept per worker.")
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
+    swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
+    public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")
     log_level: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
 
 

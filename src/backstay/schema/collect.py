@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from typing import Any, get_type_hints
 
@@ -242,7 +242,7 @@ class _Collection:
             search=search,
             view=bool(table.info.get("view")),
             place=declared.place,
-            comment=table.comment,
+            comment=table.comment or _doc(model),
         )
 
     # Rules ---------------------------------------------------------------------------------------------------
@@ -385,6 +385,14 @@ def _relations(
 
 def _is_class(model: Any) -> bool:
     return not isinstance(model, sa.Table)
+
+
+def _doc(model: type[Any] | sa.Table) -> str | None:
+    """What a class says of itself; not what its bases say, and not the signature that a dataclass is given."""
+    text = vars(model).get("__doc__") if isinstance(model, type) else None
+    if not isinstance(text, str) or (is_dataclass(model) and text.startswith(f"{model.__name__}(")):
+        return None
+    return inspect.cleandoc(text) or None
 
 
 # Functions ---------------------------------------------------------------------------------------------------

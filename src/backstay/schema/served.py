@@ -38,6 +38,7 @@ class Served:
         hooks: by kind of change.
         search: the columns that the full-text operators read.
         view: whether the rows are a view's.
+        comment: what the table's comment says, or the docstring of the class.
     """
 
     name: Name

@@ -18,9 +18,9 @@ from backstay.dialects.guarded import guarded_session
 from backstay.dialects.road import Road
 from backstay.errors import BackstayError, DeclarationError
 from backstay.frontends.http import Request, Response
+from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
-from backstay.frontends.rest.openapi import OpenAPI
 from backstay.schema.caller import SERVICE, Caller, Role, System
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
@@ -63,9 +63,9 @@ class Assembly:
         self._keys = read_keys(settings)
         self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
-        self._openapi = OpenAPI(schema, settings, title=title)
+        self._description = Description(schema, settings, title=title, path=REST)
         self.functions = Functions(self.road, settings)
-        self.rest = Rest(self.road, self.functions.call, self._openapi.respond, settings)
+        self.rest = Rest(self.road, self.functions.call, self._description, settings)
         self.edge = self._edge(mounts)
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
@@ -96,7 +96,7 @@ class Assembly:
         return render(error, anonymous=caller.role is Role.ANON, minimal=self._minimal)
 
     async def _describe(self, request: Request, caller: Caller) -> Response:
-        return self._openapi.respond(request, caller)
+        return self._description.openapi(request, caller)
 
     async def _is_ready(self) -> bool:
         await self.engine.database.fetch("SELECT 1", [])

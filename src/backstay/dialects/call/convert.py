@@ -38,7 +38,7 @@ from backstay.schema.kind import Kind
 from backstay.schema.kind.array import array
 from backstay.schema.python_value import python_value
 
-_SCALARS: Final[Mapping[Any, Kind]] = {
+SCALARS: Final[Mapping[Any, Kind]] = {
     bool: kinds.BOOLEAN,
     int: kinds.BIGINT,
     float: kinds.DOUBLE,
@@ -51,7 +51,7 @@ _SCALARS: Final[Mapping[Any, Kind]] = {
     time: kinds.TIME,
     timedelta: kinds.INTERVAL,
 }
-_LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
+LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
     list: list,
     Sequence: list,
     Collection: list,
@@ -106,12 +106,12 @@ class _Conversion:
 
     def given(self, value: Any, asked: Any, kind: Any) -> Any:
         """A value that is not null, as something that is neither a union nor anything at all."""
-        if kind in _LISTS:
-            return self.many(value, asked, _LISTS[kind])
+        if kind in LISTS:
+            return self.many(value, asked, LISTS[kind])
         if isinstance(value, list) and self.literal:
             value = value[-1]
-        if kind in _SCALARS:
-            return self.scalar(value, _SCALARS[kind])
+        if kind in SCALARS:
+            return self.scalar(value, SCALARS[kind])
         if isinstance(kind, type) and issubclass(kind, Enum):
             return self.member(value, kind)
         if kind in (dict, Mapping):

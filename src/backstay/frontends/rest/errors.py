@@ -115,6 +115,7 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     # It names what is not there
     errors.NotFound: ("PGRST125", 404),
     errors.UnknownPath: ("PGRST125", 404),
+    errors.RootDisabled: ("PGRST126", 404),
     errors.UnknownResource: ("PGRST205", 404),
     errors.UnknownFunction: ("PGRST202", 404),
     errors.AmbiguousFunction: ("PGRST203", 300),

@@ -13,6 +13,7 @@ from backstay.dialects.road import Road
 from backstay.errors import MethodNotAllowed
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
+from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.parse import choose_schema, locate, parse
 from backstay.frontends.rest.respond import check, describe, respond
 from backstay.plan.cache import may_know
@@ -42,16 +43,14 @@ class Rest:
     Arguments:
         road: from queries to replies.
         call: runs functions.
-        root: what ``/`` answers with, for a caller.
+        description: what ``/`` answers with.
         settings: read by the parser.
     """
 
-    def __init__(
-        self, road: Road, call: Calling, root: Callable[[Request, Caller], Response], settings: Settings
-    ) -> None:
+    def __init__(self, road: Road, call: Calling, description: Description, settings: Settings) -> None:
         self._road = road
         self._call = call
-        self._root = root
+        self._description = description
         self._settings = settings
 
     async def __call__(self, request: Request, caller: Caller) -> Response:
@@ -72,11 +71,13 @@ class Rest:
         return respond(asked, reply, keyed=self._keyed(asked))
 
     def _describe(self, request: Request, caller: Caller) -> Response:
+        self._description.check_enabled()
+        schema, profile = choose_schema(request, self._settings)
         if request.method == "OPTIONS":
             return describe(_ROOT_METHODS)
         if request.method not in _ROOT_METHODS:
             raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}", allow=_ROOT_METHODS)
-        return self._root(request, caller)
+        return self._description.root(request, caller, schema, profile)
 
     async def _ask(self, asked: Asked, caller: Caller) -> Reply:
         def judge(reply: Reply) -> None:

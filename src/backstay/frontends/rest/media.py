@@ -79,6 +79,12 @@ def verify_format(form: Format) -> None:
         raise NotAcceptable(f"None of these media types are available: {', '.join(form.accepted)}")
 
 
+def accept_either(form: Format, *media: str) -> None:
+    """NotAcceptable where the caller accepts none of these media types."""
+    if not any(form.accepts(each) for each in media):
+        raise NotAcceptable(f"None of these media types are available: {', '.join(form.accepted)}")
+
+
 @lru_cache(maxsize=256)
 def _remembered(header: str) -> Format:
     return _read(header)

@@ -1,41 +1,20 @@
-"""OpenAPI 3.1 of the REST front end: only what the caller's role may call."""
+"""``openapi(offer, info) -> document``: the description in OpenAPI 3.1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import orjson
 
-from backstay.frontends.http import Request, Response
-from backstay.plan.fold import Verdict, fold, questions
+from backstay.frontends.rest.describe.offer import Offer
+from backstay.frontends.rest.describe.types import openapi_type
 from backstay.query.operators import OPERATORS, Takes
-from backstay.schema.caller import Caller
 from backstay.schema.column import Column
-from backstay.schema.kind import Kind
 from backstay.schema.relation import Name, Relation
-from backstay.schema.rule import Rule
-from backstay.schema.served import Argument, Function, Schema, Served, SQLArgument, SQLFunction
-from backstay.settings import Settings
+from backstay.schema.served import Argument, Function, Served, SQLArgument, SQLFunction
 
 _JSON: Final = "application/json"
-_TYPES: Final[dict[str, dict[str, Any]]] = {
-    "smallint": {"type": "integer", "format": "int32", "minimum": -(2**15), "maximum": 2**15 - 1},
-    "integer": {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1},
-    "bigint": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
-    "numeric": {"type": "number"},
-    "real": {"type": "number", "format": "float"},
-    "double precision": {"type": "number", "format": "double"},
-    "boolean": {"type": "boolean"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "date": {"type": "string", "format": "date"},
-    "timestamp with time zone": {"type": "string", "format": "date-time"},
-    "timestamp without time zone": {"type": "string"},
-    "bytea": {"type": "string", "pattern": r"^\\x([0-9a-fA-F]{2})*$"},
-    "json": {},
-    "jsonb": {},
-}
 _ELSEWHERE: Final = (Takes.CONTAINER, Takes.RANGE, Takes.TERMS)
 """What only some columns of some databases can be asked."""
 _ERROR: Final = {
@@ -60,108 +39,50 @@ _SHARED: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class OpenAPI:
-    """The description of what is served.
+def openapi(offer: Offer, info: Mapping[str, str]) -> dict[str, Any]:
+    """The OpenAPI document.
 
     Arguments:
-        schema: what is served.
-        settings: ``schemas`` is read.
-        title, version: of the application.
+        offer: what the caller may call.
+        info: title and version.
     """
-
-    def __init__(self, schema: Schema, settings: Settings, *, title: str = "Backstay", version: str = "1.0.0") -> None:
-        self._schema = schema
-        self._default = settings.schemas[0]
-        self._info = {"title": title, "version": version}
-        self._made: dict[tuple[Any, ...], bytes] = {}
-
-    def respond(self, request: Request, caller: Caller) -> Response:
-        """The description as this caller may see it."""
-        body = self.encode(caller)
-        headers = (("content-type", "application/json; charset=utf-8"), ("content-length", str(len(body))))
-        return Response(200, headers, b"" if request.method == "HEAD" else body)
-
-    def encode(self, caller: Caller) -> bytes:
-        """The document's bytes; made once for all callers who may do the same."""
-        allowed: tuple[Any, ...] = tuple(
-            (served.name, *self._operations(served, caller)) for served in self._schema.resources.values()
-        )
-        allowed += tuple(self._callable(caller))
-        if allowed not in self._made:
-            if len(self._made) > 100:
-                self._made.clear()
-            self._made[allowed] = orjson.dumps(self.document(caller))
-        return self._made[allowed]
-
-    def document(self, caller: Caller) -> dict[str, Any]:
-        """The OpenAPI document for a caller."""
-        visible = {
-            served.name: operations
-            for served in self._schema.resources.values()
-            if (operations := self._operations(served, caller))
-        }
-        resources = [self._schema.resources[name] for name in visible]
-        paths = {f"/{served.name[1]}": _path(served, visible[served.name]) for served in resources}
-        paths |= {f"/rpc/{name[1]}": _call_database(each) for name, each in self._callable(caller).items()}
-        paths |= {f"/rpc/{function.name[1]}": _call(function) for function in self._schema.functions.values()}
-        return {
-            "openapi": "3.1.0",
-            "info": self._info,
-            "servers": [{"url": "/rest/v1"}],
-            "security": [{"apikey": []}, {"bearer": []}],
-            "paths": paths,
-            "components": {
-                "schemas": {
-                    **{served.name[1]: _row(served, set(visible)) for served in resources},
-                    **{f"{served.name[1]}.insert": _body(served, inserting=True) for served in resources},
-                    **{f"{served.name[1]}.update": _body(served, inserting=False) for served in resources},
-                    "error": _ERROR,
-                },
-                "parameters": {name: {"name": name, "in": "query", **each} for name, each in _SHARED.items()},
-                "securitySchemes": {
-                    "apikey": {"type": "apiKey", "in": "header", "name": "apikey"},
-                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                },
-                "responses": {
-                    "error": {
-                        "description": "What was wrong",
-                        "content": {_JSON: {"schema": {"$ref": "#/components/schemas/error"}}},
-                    }
-                },
+    names = offer.names
+    resources = [served for served, _ in offer.resources]
+    paths = {f"/{served.name[1]}": _path(served, methods) for served, methods in offer.resources}
+    paths |= {f"/rpc/{each.name[1]}": _call_database(each) for each in offer.sql_functions}
+    paths |= {f"/rpc/{each.name[1]}": _call(each) for each in offer.functions}
+    return {
+        "openapi": "3.1.0",
+        "info": dict(info),
+        "servers": [{"url": "/rest/v1"}],
+        "security": [{"apikey": []}, {"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {
+                **{served.name[1]: _row(served, names) for served in resources},
+                **{f"{served.name[1]}.insert": _body(served, inserting=True) for served in resources},
+                **{f"{served.name[1]}.update": _body(served, inserting=False) for served in resources},
+                "error": _ERROR,
             },
-        }
-
-    def _callable(self, caller: Caller) -> dict[Name, SQLFunction]:
-        """The database's functions that the caller may call; the first of those that share a name."""
-        return {
-            name: each
-            for name, overloads in self._schema.sql_functions.items()
-            for each in overloads[:1]
-            if name[0] == self._default
-            and (caller.passes_rules or (each.rule is not None and _lets(each.rule, caller)))
-        }
-
-    def _operations(self, served: Served, caller: Caller) -> tuple[str, ...]:
-        """What the caller may do with a resource: a rule may still refuse single rows."""
-        if served.name[0] != self._default:
-            return ()
-        rules = served.rules
-        asked = {"get": rules.select, "post": rules.insert, "patch": rules.update, "delete": rules.delete}
-        if caller.passes_rules:
-            return tuple(asked) if served.key else ("get",)
-        allowed = tuple(method for method, rule in asked.items() if rule is not None and _lets(rule, caller))
-        return allowed if served.key else tuple(method for method in allowed if method == "get")
-
-
-def _lets(rule: Rule, caller: Caller) -> bool:
-    answers = {question.subject: question.ask(caller) for question in questions(rule.expression)}
-    return fold(rule.expression, answers) is not Verdict.REFUSED
+            "parameters": {name: {"name": name, "in": "query", **each} for name, each in _SHARED.items()},
+            "securitySchemes": {
+                "apikey": {"type": "apiKey", "in": "header", "name": "apikey"},
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+            "responses": {
+                "error": {
+                    "description": "What was wrong",
+                    "content": {_JSON: {"schema": {"$ref": "#/components/schemas/error"}}},
+                }
+            },
+        },
+    }
 
 
 # Resources ---------------------------------------------------------------------------------------------------
 
 
-def _path(served: Served, operations: tuple[str, ...]) -> dict[str, Any]:
+def _path(served: Served, operations: Sequence[str]) -> dict[str, Any]:
     name = served.name[1]
     filters = [_filter(column) for column in served.visible.values()]
     shared = [_parameter(each) for each in ("select", "order", "limit", "offset", "or", "and")]
@@ -235,18 +156,18 @@ def _responses(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _row(served: Served, visible: set[Any]) -> dict[str, Any]:
+def _row(served: Served, offered: frozenset[Name]) -> dict[str, Any]:
     properties = {column.name: _property(column) for column in served.visible.values()}
-    for key, relation in _embeds(served, visible):
+    for key, relation in _embeds(served, offered):
         target: dict[str, Any] = {"$ref": f"#/components/schemas/{relation.target[1]}"}
         one = {"anyOf": [target, {"type": "null"}]}
         properties[key] = one if relation.cardinality.to_one else {"type": "array", "items": target}
     return {"type": "object", "properties": properties}
 
 
-def _embeds(served: Served, visible: set[Any]) -> Iterator[tuple[str, Relation]]:
+def _embeds(served: Served, offered: frozenset[Name]) -> Iterator[tuple[str, Relation]]:
     for relation in served.relations:
-        if relation.target in visible:
+        if relation.target in offered:
             key = relation.attribute or relation.target[1]
             if key not in served.visible:
                 yield key, relation
@@ -268,7 +189,7 @@ def _body(served: Served, *, inserting: bool) -> dict[str, Any]:
 
 
 def _property(column: Column) -> dict[str, Any]:
-    found = {**_type(column.kind, nullable=column.nullable)}
+    found = openapi_type(column.kind, nullable=column.nullable)
     notes = [column.comment] if column.comment else []
     if column.primary:
         notes.append("Primary key.")
@@ -276,22 +197,6 @@ def _property(column: Column) -> dict[str, Any]:
         found["description"] = " ".join(notes)
     if column.readonly or column.generated:
         found["readOnly"] = True
-    return found
-
-
-def _type(kind: Kind, *, nullable: bool) -> dict[str, Any]:
-    labels = getattr(kind, "labels", None)
-    element = getattr(kind, "of", None)
-    if labels:
-        found: dict[str, Any] = {"type": "string", "enum": [*labels, None] if nullable else list(labels)}
-    elif element is not None:
-        found = {"type": "array", "items": _type(element, nullable=True)}
-    else:
-        found = dict(_TYPES.get(kind.name.partition("(")[0], {"type": "string"}))
-        if (length := getattr(kind, "length", None)) is not None:
-            found["maxLength"] = length
-    if nullable and "type" in found:
-        found["type"] = [found["type"], "null"]
     return found
 
 
@@ -309,7 +214,7 @@ def _call(function: Function) -> dict[str, Any]:
 
 def _call_database(function: SQLFunction) -> dict[str, Any]:
     arguments = [each for each in function.arguments if each.name]
-    properties = {each.name: _type(each.kind, nullable=True) for each in arguments}
+    properties = {each.name: openapi_type(each.kind, nullable=True) for each in arguments}
     return _described(function.name[1], function.description, arguments, properties, reads=not function.volatile)
 
 
