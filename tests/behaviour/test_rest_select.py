@@ -309,7 +309,7 @@ def test_csv(art: Door) -> None:
 def test_csv_quotes_what_needs_it(art: Door) -> None:
     answer = art.get("/specimens?select=note,flag,day&id=eq.1", accept="text/csv")
     assert answer.body.decode() == (
-        'note,flag,day\n"a ""quoted"", (bracketed) {text} \\ with ünïcode 🦊 and\nline",t,2026-02-28'
+        'note,flag,day\n"a ""quoted"", (bracketed) {text} \\\\ with ünïcode 🦊 and\nline",t,2026-02-28'
     )
 
 

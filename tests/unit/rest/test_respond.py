@@ -145,7 +145,7 @@ def test_nulls_are_stripped_at_any_depth_and_numbers_stay(accept: str, body: byt
         (ROWS, "id,a\n1,x\n2,"),
         (b'[{"a":true,"b":false,"c":1.50,"d":""}]', 'a,b,c,d\nt,f,1.50,""'),
         (b'[{"a":"x,y","b":"say \\"hi\\"","c":"two words","d":"\\\\"}]',
-         'a,b,c,d\n"x,y","say ""hi""","two words","\\"'),
+         'a,b,c,d\n"x,y","say ""hi""","two words","\\\\"'),
         (b'[{"a":{"b":[1,null]},"c":[1,2]}]', 'a,c\n"{""b"":[1,null]}","[1,2]"'),
         (b'[{"a,b":1}]', '"a,b"\n1'),
         ('[{"a":"é\\n"}]'.encode(), 'a\n"é\n"'),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from backstay.errors import RequestError
 from backstay.frontends.rest.media import ANY, Format
 from backstay.frontends.rest.prefer import NOTHING, Preferences
 from backstay.query.nodes import Query
+from backstay.schema.kind import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Asked:
         profile: the schema to name in Content-Profile; None where nobody asks which.
         parameters: the decoded query string, for Content-Location.
         refusal: why no answer of this kind can be given. It is told only where every name was found.
+        kinds: of the values under the keys of a row, where they are to be written as CSV.
     """
 
     query: Query
@@ -40,3 +42,4 @@ class Asked:
     profile: str | None = None
     parameters: Sequence[tuple[str, str | None]] = ()
     refusal: RequestError | None = None
+    kinds: Mapping[str, Kind] = field(default_factory=dict)

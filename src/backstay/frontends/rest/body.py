@@ -168,12 +168,6 @@ def _overflow() -> OutOfRange:
 
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=_exact)
-_TRUSTED: Final = msgspec.json.Decoder(float_hook=Decimal)
-
-
-def decode_numbers(body: bytes) -> Any:
-    """A JSON text that a database made, as Python values; numbers keep every digit (int or Decimal)."""
-    return _TRUSTED.decode(body)
 
 
 def decode_json(body: bytes) -> Any:

@@ -1,18 +1,14 @@
-"""``text/csv``: payloads in, rows out (RFC 4180, with PostgreSQL's way of quoting)."""
+"""``text/csv`` as a payload (RFC 4180)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-
-import msgspec
+from collections.abc import Iterator
+from typing import Final
 
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
 _BARE: Final = re.compile(r'[^",\r\n]*+')
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
-_NEEDS_QUOTES: Final = re.compile(r'[",()\\\s]')
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def read_csv(text: str) -> tuple[tuple[str, ...], list[dict[str, str | None]]]:
@@ -55,27 +51,3 @@ def _lines(text: str) -> Iterator[list[str]]:
         yield line
         line = []
         at = end.end() if end else at
-
-
-def write_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows as CSV, under the keys of the first one; no rows make an empty header."""
-    if not rows:
-        return b"\n"
-    keys = list(rows[0])
-    lines = [",".join(map(_header, keys))]
-    lines.extend(",".join(_cell(row.get(key)) for key in keys) for row in rows)
-    return "\n".join(lines).encode()
-
-
-def _header(key: str) -> str:
-    return f'"{key.replace(chr(34), chr(34) * 2)}"' if re.search(r'[",\r\n]', key) else key
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    text = value if isinstance(value, str) else _ENCODER.encode(value).decode()
-    # NULL and the empty string must differ: the empty string is written with quotes.
-    return '"' + text.replace('"', '""') + '"' if not text or _NEEDS_QUOTES.search(text) else text

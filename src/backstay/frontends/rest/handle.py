@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -14,13 +15,17 @@ from backstay.errors import MethodNotAllowed
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.describe.description import Description
+from backstay.frontends.rest.forms.record import kinds_of
+from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
 from backstay.frontends.rest.respond import check, describe, respond
 from backstay.plan.cache import may_know
 from backstay.plan.find import find_resource
-from backstay.query.nodes import Call
+from backstay.plan.resolved import Read
+from backstay.query.nodes import Call, Query
 from backstay.schema.caller import Caller
-from backstay.schema.served import Served
+from backstay.schema.kind import Kind
+from backstay.schema.served import Served, SQLFunction
 from backstay.settings import Settings
 
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
@@ -68,6 +73,8 @@ class Rest:
             reply = await self._ask(asked, caller)
         except _Undone as undone:
             reply = undone.reply
+        if asked.format.media is Media.CSV:
+            asked = replace(asked, kinds=self._kinds(asked.query, caller))
         return respond(asked, reply, keyed=self._keyed(asked))
 
     def _describe(self, request: Request, caller: Caller) -> Response:
@@ -92,6 +99,23 @@ class Rest:
                 raise asked.refusal
             return await self._call(query, caller, judge)
         return await self._road.answer(query, caller, judge, asked.refusal)
+
+    def _kinds(self, query: Query, caller: Caller) -> dict[str, Kind]:
+        """The kinds of what a query answers with, as far as they are known."""
+        if isinstance(query, Call):
+            return self._kinds_of_call(query, caller)
+        resolved = self._road.cache.plan(query, caller).resolved
+        rows = resolved.rows if isinstance(resolved, Read) else resolved.returning
+        return kinds_of(rows) if rows is not None else {}
+
+    def _kinds_of_call(self, query: Call, caller: Caller) -> dict[str, Kind]:
+        function = find_function(self._road.schema, query)
+        if not isinstance(function, SQLFunction):
+            return {}
+        if function.resource is None or query.returning is None:
+            return {**dict(function.columns), "pgrst_scalar": function.kind}
+        schema, name = function.resource
+        return self._kinds(replace(query.returning, schema=schema, resource=name), caller)
 
     def _keyed(self, asked: Asked) -> bool:
         if isinstance(asked.query, Call):

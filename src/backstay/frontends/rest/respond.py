@@ -19,8 +19,8 @@ from backstay.errors import (
 )
 from backstay.frontends.http import Response
 from backstay.frontends.rest.asked import Asked
-from backstay.frontends.rest.body import decode_numbers
-from backstay.frontends.rest.csv import write_csv
+from backstay.frontends.rest.forms.document import read_document, strip_nulls, write_document
+from backstay.frontends.rest.forms.record import write_csv
 from backstay.frontends.rest.grammar.form import write_form
 from backstay.frontends.rest.media import Media, verify_format
 from backstay.frontends.rest.page import content_range
@@ -210,27 +210,7 @@ def _with_body(asked: Asked, reply: Reply, status: int, headers: Headers) -> Res
 def _body(asked: Asked, reply: Reply) -> bytes:
     media = asked.format.media
     if media is Media.CSV:
-        return write_csv(_rows(reply))
+        return write_csv(reply.body, asked.kinds)
     # Exactly one row, as `check` saw: without its brackets the array is the object.
     body = reply.body.strip()[1:-1] if media is Media.OBJECT and not reply.scalar else reply.body
-    return _ENCODER.encode(_strip(decode_numbers(body))) if asked.format.stripped else body
-
-
-def _rows(reply: Reply) -> list[dict[str, Any]]:
-    value = decode_numbers(reply.body)
-    rows = value if isinstance(value, list) else [value]
-    return [row if isinstance(row, dict) else {"pgrst_scalar": row} for row in rows]
-
-
-def _strip(value: Any) -> Any:
-    """A JSON value without the keys whose value is null, at any depth; nulls in arrays stay."""
-    left = [value]
-    while left:
-        each = left.pop()
-        if isinstance(each, dict):
-            for key in [key for key, inner in each.items() if inner is None]:
-                del each[key]
-            left.extend(each.values())
-        elif isinstance(each, list):
-            left.extend(each)
-    return value
+    return write_document(strip_nulls(read_document(body))).encode() if asked.format.stripped else body
