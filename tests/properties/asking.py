@@ -24,6 +24,10 @@ COLUMNS = {
     "rooms": ["building", "number", "label"],
     "profiles": ["artist_id", "bio"],
     "styles": ["id", "name"],
+    "shelves": [
+        *("id", "doc", "texts", "codes", "sizes", "bigs", "grid", "prices", "ratios", "flags", "days", "instants"),
+        *("uids", "blobs"),
+    ],
 }
 RELATIONS = [
     *("artist", "owner", "artists", "artists!artist_id", "paintings", "paintings!owner_id", "styles", "rooms"),

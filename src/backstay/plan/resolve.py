@@ -45,6 +45,7 @@ from backstay.query.operators import OPERATORS, Takes
 from backstay.query.shape import Slot
 from backstay.schema.column import Column
 from backstay.schema.kind import BIGINT, CASTS, Kind
+from backstay.schema.kind.texts import Foreign
 from backstay.schema.served import Schema, Served
 
 _NO_OPERATOR = "No operator matches the given name and argument types. You might need to add explicit type casts."
@@ -184,7 +185,8 @@ class _Resolution:
         for before, step in pairwise(asked.path):
             if before.text:
                 raise UnknownOperator(
-                    f"operator does not exist: text {'->>' if step.text else '->'} unknown",
+                    f"operator does not exist: text {'->>' if step.text else '->'} "
+                    f"{'integer' if isinstance(step.key, int) else 'unknown'}",
                     hint=_NO_OPERATOR,
                 )
         return Target(source, column, asked.path)
@@ -253,9 +255,9 @@ def _accept(target: Target, asked: Comparison) -> None:
     """Refuse an operator that the target's type does not have."""
     kind = target.column.kind
     name = _kind_of(target).name
-    textual = name.startswith(_TEXTUAL) and not name.endswith("[]")
-    if asked.operator == "is" and asked.word in ("true", "false", "unknown") and kind.name != "boolean":
-        raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {kind.name}")
+    if asked.operator == "is" and asked.word in ("true", "false", "unknown") and name != "boolean":
+        told = "json" if kind.name == "json" and name == "jsonb" else name
+        raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {told}")
     takes = OPERATORS[asked.operator].takes
     if kind.name == "json" and not target.path and takes in (Takes.SCALAR, Takes.LIST):
         sign = OPERATORS[asked.operator].sql if takes is Takes.SCALAR and asked.operator != "isdistinct" else "="
@@ -263,16 +265,20 @@ def _accept(target: Target, asked: Comparison) -> None:
             f"operator does not exist: json {sign} unknown",
             hint=_NO_OPERATOR,
         )
-    unfit = (
-        (takes is Takes.PATTERN and not textual)
-        or (takes is Takes.CONTAINER and not name.endswith(("[]", "range")) and name != "jsonb")
-        or (takes is Takes.RANGE and not name.endswith("range"))
-    )
-    if unfit:
+    if not isinstance(_kind_of(target), Foreign) and not _has(name, asked.operator, takes):
         sign = _SIGNS.get(asked.operator, OPERATORS[asked.operator].sql)
         raise UnknownOperator(f"operator does not exist: {name} {sign} unknown", hint=_NO_OPERATOR)
     if asked.language is not None and not asked.language.replace("_", "").isalnum():
         raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
+
+
+def _has(name: str, operator: str, takes: Takes) -> bool:
+    """Whether a type that is known here has an operator."""
+    if takes is Takes.PATTERN:
+        return name.startswith(_TEXTUAL) and not name.endswith("[]")
+    if takes is Takes.CONTAINER:
+        return name.endswith("[]") or (name == "jsonb" and operator != "ov")
+    return takes is not Takes.RANGE
 
 
 def _sortable(target: Target) -> Target:

@@ -113,7 +113,7 @@ class PostgreSQLEmission(Writer):
     def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
         if test.operator.takes is Takes.TERMS:
             raise unavailable(test.operator)
-        return value.op(test.operator.sql, is_comparison=True)(self.literal(test.value, kind))
+        return self.comparable(value, kind).op(test.operator.sql, is_comparison=True)(self.literal(test.value, kind))
 
     def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
         if type(value.type) is sa.JSON and target.name not in ("json", "text", "character varying"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,16 +19,22 @@ from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Quantifier
+from backstay.query.operators import Takes
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
+from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
 from backstay.schema.served import Served
 
 _WHOLE = ("smallint", "integer", "bigint")
 _AS_JSON = ("numeric", "json", "jsonb")
+_ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
+"""Kinds whose equal values may be written differently."""
 _KEYS = 400
 """Keys of one ``json_object``: SQLite's functions take a thousand arguments at most."""
 _LONGEST = 2**31 - 1
+_PLAIN_KEY = re.compile(r'[^$\["\\][^"\\]*').fullmatch
+"""Keys that SQLite takes as they are: others begin a path, or hold what is escaped in JSON."""
 
 
 class SQLiteEmission(Writer):
@@ -99,8 +106,7 @@ class SQLiteEmission(Writer):
         document = kind.name.startswith("json") or kind.name.endswith("[]")
         value: ColumnElement[Any] = column if document else func.json_quote(self.shown(column, kind))
         for step in target.path:
-            key = sa.literal_column(str(step.key)) if isinstance(step.key, int) else quoted(step.key)
-            value = value.op("->", return_type=sa.Text())(key)
+            value = stepped(value, step.key, scalars=kind.name != "json")
         if not target.path[-1].text:
             return value
         # `->>` alone would yield numbers and 0/1; PostgreSQL yields the JSON's own text.
@@ -112,6 +118,22 @@ class SQLiteEmission(Writer):
             else_=value.concat(quoted("")),
         )
 
+    # Arrays and documents ------------------------------------------------------------------------------------
+
+    def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
+        if test.operator.takes is Takes.CONTAINER and (isinstance(kind, Array) or kind.name == "jsonb"):
+            return self.contains(value, kind, test)
+        return super().special(value, kind, test)
+
+    def contains(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
+        """Whether an array or a document contains, is contained by, or overlaps another one."""
+        other = self.literal(test.value, kind)
+        one, other = (other, value) if test.operator.name == "cd" else (value, other)
+        if isinstance(kind, Array):
+            call = func.array_overlaps if test.operator.name == "ov" else func.array_contains
+            return call(one, other, quoted(kind.of.name), type_=sa.Boolean())
+        return func.document_contains(one, other, type_=sa.Boolean())
+
     # Lists and patterns --------------------------------------------------------------------------------------
 
     def any_of(self, value: ColumnElement[Any], members: Any, kind: Kind) -> ColumnElement[Any]:
@@ -119,7 +141,9 @@ class SQLiteEmission(Writer):
 
     def comparable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         # As text, because SQLAlchemy collates nothing else.
-        return sa.collate(sa.type_coerce(value, sa.Text()), "jsonb") if kind.name == "jsonb" else value
+        if kind.name in _ALIKE:
+            return sa.collate(sa.type_coerce(value, sa.Text()), "jsonb" if kind.name == "jsonb" else "array")
+        return value
 
     def ordered(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         if isinstance(kind, Enumeration):
@@ -212,6 +236,18 @@ class SQLiteEmission(Writer):
 
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         return column
+
+
+def stepped(value: ColumnElement[Any], key: str | int, *, scalars: bool) -> ColumnElement[Any]:
+    """One step of a path; ``scalars``: whether a scalar counts as an array of one, as it does in jsonb."""
+    if isinstance(key, str):
+        if _PLAIN_KEY(key):
+            return value.op("->", return_type=sa.Text())(quoted(key))
+        return func.document_at(value, quoted(key), type_=sa.Text())
+    index: ColumnElement[Any] = sa.literal_column(str(key))
+    if key in (0, -1) and scalars:
+        return func.document_item(value, index, type_=sa.Text())
+    return value.op("->", return_type=sa.Text())(index)
 
 
 def _object(labelled: list[Labelled]) -> ColumnElement[Any]:

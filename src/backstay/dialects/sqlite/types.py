@@ -34,7 +34,13 @@ from sqlalchemy.sql import sqltypes, type_api
 from sqlalchemy.types import TypeEngine
 
 from backstay.dialects.sqlite.functions.decimals import parse, show
-from backstay.dialects.sqlite.functions.times import interval_number, time_text, timestamp_text
+from backstay.dialects.sqlite.functions.times import (
+    interval_number,
+    interval_text,
+    parse_interval,
+    time_text,
+    timestamp_text,
+)
 from backstay.errors import InvalidLiteral
 
 Process: TypeAlias = Callable[[Any], Any] | None
@@ -243,6 +249,8 @@ def _item_text(item_type: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], 
         stored = value if store is None else store(value)
         if affinity in (sqltypes.Numeric, sqltypes.JSON):
             return str(stored)
+        if affinity is sqltypes.Interval:
+            return compact_json(interval_text(stored))
         if affinity is sqltypes.Boolean:
             return "true" if stored else "false"
         return compact_json("\\x" + bytes(stored).hex() if isinstance(stored, bytes | memoryview) else stored)
@@ -259,6 +267,8 @@ def _item_load(item_type: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], 
         return lambda value: bytes.fromhex(value[2:])
     if affinity is sqltypes.Float:
         return float
+    if affinity is sqltypes.Interval:
+        return lambda value: timedelta(microseconds=parse_interval(value))
     return load or (lambda value: value)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import apsw.sqlite_extra
 
-from backstay.dialects.sqlite.functions import casts, conversions, decimals, documents, texts, times
+from backstay.dialects.sqlite.functions import arrays, casts, conversions, decimals, documents, texts, times
 from backstay.errors import DatabaseFault, NotNullViolation
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
@@ -101,7 +101,12 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("cast_timestamptz", casts.cast_timestamptz, 1),
     ("cast_interval", casts.cast_interval, 1),
     ("convert", conversions.convert, 3),
-    ("array_text", documents.array_text, 1),
+    ("array_text", arrays.array_text, 1),
+    ("array_contains", arrays.array_contains, 3),
+    ("array_overlaps", arrays.array_overlaps, 3),
+    ("document_contains", documents.document_contains, 2),
+    ("document_at", documents.document_at, 2),
+    ("document_item", documents.document_item, 2),
     ("fit_integer", casts.fit_integer, 2),
     ("fit_text", casts.fit_text, 2),
 )
@@ -118,7 +123,7 @@ def register(connection: apsw.Connection) -> None:
     """Install all functions, collations and the case-sensitive LIKE on a connection."""
     _register_collation(connection)
     connection.create_collation("jsonb", documents.compare)
-    connection.create_collation("array", documents.compare_arrays)
+    connection.create_collation("array", arrays.compare_arrays)
     for name, function, arguments in FUNCTIONS:
         connection.create_scalar_function(name, function, arguments, deterministic=True, flags=_HARMLESS)
     for name, aggregate in AGGREGATES:

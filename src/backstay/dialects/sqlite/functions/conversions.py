@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import orjson
 
+from backstay.dialects.sqlite.functions.arrays import stored_array
 from backstay.dialects.sqlite.functions.casts import cast_interval
 from backstay.dialects.sqlite.functions.times import interval_text
 from backstay.errors import InvalidParameter, OutOfRange
-from backstay.schema.kind import CASTS, Kind
+from backstay.schema.kind import CASTS, TEXT, Kind
+from backstay.schema.kind.array import Array
 
 _BITS: Final = {"smallint": 16, "integer": 32, "bigint": 64}
 _NUMBERS: Final = (*_BITS, "numeric", "real", "double precision")
@@ -27,7 +29,7 @@ def stored(value: Any, kind: Kind) -> Any:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, list):
-        return orjson.dumps(value, default=_hex).decode()
+        return stored_array(value, kind.of if isinstance(kind, Array) else TEXT)
     return cast_interval(value) if kind.name == "interval" else value
 
 
@@ -68,10 +70,6 @@ def _from_json(text: str, target: str) -> Any:
     if found != ("boolean" if target == "boolean" else "numeric"):
         raise InvalidParameter(f"cannot cast jsonb {found} to type {target}")
     return int(value) if found == "boolean" else convert(text, "numeric", target)
-
-
-def _hex(value: Any) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 def _day(value: str, target: str) -> str:

@@ -1,20 +1,24 @@
-"""JSON documents and arrays that compare as PostgreSQL's do (the collations ``jsonb`` and ``array``)."""
+"""JSON documents that compare (the collation ``jsonb``) and contain one another as PostgreSQL's do."""
 
 from __future__ import annotations
 
-import re
+import json
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-import orjson
-
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, TooComplex
 from backstay.schema.kind import JSONB
+from backstay.schema.kind.encode import json_text
 
-_BARE = re.compile(r'[^{}",\\\s]+')
-_ESCAPED = re.compile(r'(["\\])')
-_KEPT = 4096
-"""Characters of a document whose place is remembered."""
+_KEPT: Final = 4096
+"""Characters of a document that is remembered."""
+
+_MOST: Final = 2_000_000
+"""Arrays and objects of two documents that are compared with one another, before it is given up."""
+
+
+# Order -------------------------------------------------------------------------------------------------------
 
 
 def compare(left: str, right: str) -> int:
@@ -44,32 +48,100 @@ def _read(text: str) -> tuple[Any, ...]:
         return (1, text)
 
 
-def compare_arrays(left: str, right: str) -> int:
-    """Negative, zero or positive as one array sorts before, with or after the other: member by member, NULL last."""
-    if left == right:
-        return 0
-    one, other = _members(orjson.loads(left)), _members(orjson.loads(right))
-    return int(one > other) - int(one < other)
+# Containment -------------------------------------------------------------------------------------------------
 
 
-def _members(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_members(each) for each in value]
-    return (value is None, "" if value is None else value)
+def document_contains(whole: str | None, part: str | None) -> int | None:
+    """``whole @> part`` of two documents.
+
+    An object contains those whose every key it has, with a value that contains theirs; an array those whose every
+    element it has, in any order and however often; and an array, but not one inside a document, contains a scalar that
+    is an element of it (PostgreSQL 8.14.3).
+
+    Raises:
+        TooComplex: the documents are nested too deeply, or hold too many arrays and objects to look for.
+    """
+    if whole is None or part is None:
+        return None
+    one, other = _parsed(whole), _parsed(part)
+    if isinstance(one, list) and not isinstance(other, list | dict):
+        return int(_scalar(other) in map(_scalar, one))
+    try:
+        return int(_Search().contains(one, other))
+    except RecursionError:
+        raise TooComplex from None
 
 
-def array_text(document: str | None) -> str | None:
-    """A JSON array as PostgreSQL shows an array: ``{1,"a b",NULL}``."""
-    return None if document is None else _array(orjson.loads(document))
+class _Search:
+    """One search of a document in another; the work it may take is bounded, since nothing can interrupt it."""
+
+    def __init__(self) -> None:
+        self.left = _MOST
+
+    def contains(self, whole: Any, part: Any) -> bool:
+        """Whether one value contains the other, both of one type."""
+        if isinstance(part, dict):
+            self.spend(1 + len(part))
+            return isinstance(whole, dict) and all(
+                key in whole and self.contains(whole[key], each) for key, each in part.items()
+            )
+        if isinstance(part, list):
+            return isinstance(whole, list) and self.elements(whole, part)
+        return not isinstance(whole, list | dict) and _scalar(whole) == _scalar(part)
+
+    def elements(self, whole: list[Any], part: list[Any]) -> bool:
+        """Whether every element of one array is in, or contained by an element of, the other."""
+        self.spend(1 + len(whole) + len(part))
+        scalars = {_scalar(each) for each in whole if not isinstance(each, list | dict)}
+        if not all(_scalar(each) in scalars for each in part if not isinstance(each, list | dict)):
+            return False
+        nested = [each for each in whole if isinstance(each, list | dict)]
+        return all(
+            any(self.contains(each, wanted) for each in nested) for wanted in part if isinstance(wanted, list | dict)
+        )
+
+    def spend(self, amount: int) -> None:
+        """Count work."""
+        self.left -= amount
+        if self.left < 0:
+            raise TooComplex
 
 
-def _array(value: Any) -> str:
-    if isinstance(value, list):
-        return "{" + ",".join(map(_array, value)) + "}"
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    text = str(value)
-    bare = _BARE.fullmatch(text) and text.upper() != "NULL"
-    return text if bare else '"' + _ESCAPED.sub(r"\\\1", text) + '"'
+def _scalar(value: Any) -> Any:
+    # True is 1 to Python; arrays and objects are like no scalar.
+    return (type(value), value) if isinstance(value, bool) else None if isinstance(value, list | dict) else (0, value)
+
+
+def _parsed(text: str) -> Any:
+    return _remembered_value(text) if len(text) <= _KEPT else _value(text)
+
+
+@lru_cache(maxsize=256)
+def _remembered_value(text: str) -> Any:
+    return _value(text)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_int=Decimal, parse_float=Decimal)
+    except RecursionError:
+        raise TooComplex from None
+
+
+# Paths -------------------------------------------------------------------------------------------------------
+
+
+def document_at(document: str | None, key: str) -> str | None:
+    """``document -> key`` of an object, for keys that SQLite would take for a path of its own (``$.a``, ``[0]``)."""
+    found = None if document is None else _value(document)
+    return json_text(found[key]) if isinstance(found, dict) and key in found else None
+
+
+def document_item(document: str | None, index: int) -> str | None:
+    """``document -> index``, where index is the first or the last of an array: a scalar is an array of itself."""
+    if document is None or document[:1] == "{":
+        return None
+    if document[:1] != "[":
+        return document
+    found = _value(document)
+    return json_text(found[index]) if found else None
