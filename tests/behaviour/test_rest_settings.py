@@ -8,7 +8,7 @@ import pytest
 
 from backstay.errors import DeclarationError
 from behaviour.door import Door
-from fixtures import gallery
+from fixtures import gallery, rows, workspace
 
 
 def opened(url: str, **settings: Any) -> Door:
@@ -33,3 +33,88 @@ def test_errors_may_tell_code_and_message_alone(database_url: str) -> None:
 def test_verbosity_is_one_of_two() -> None:
     with pytest.raises(DeclarationError, match="error_verbosity: 'loud' is neither verbose nor minimal"):
         opened("sqlite://", error_verbosity="loud").app.assembly  # noqa: B018
+
+
+PLAN = "application/vnd.pgrst.plan"
+JS = f'{PLAN}+json; for="application/json"; options=analyze|verbose;'
+
+
+def is_postgresql(door: Door) -> bool:
+    return door.app.assembly.engine.database.sql.name == "postgresql"
+
+
+def test_plans_are_told_where_the_setting_says_so(database_url: str) -> None:
+    with opened(database_url, plan_media=True) as art:
+        url = "/paintings?select=title,artists!paintings_artist_id_fkey(name)&title=like.*N*&id=gt.0&limit=2"
+        answer = art.get(url, accept=JS)
+        assert answer.status == 200
+        echoed = f'{PLAN}+json; for="application/json"; options=analyze|verbose; charset=utf-8'
+        assert answer.headers["content-type"] == echoed
+        assert answer.headers["content-length"] == str(len(answer.body))
+        assert "content-range" not in answer.headers
+        if is_postgresql(art):
+            assert answer.json[0]["Plan"]["Actual Rows"] == 1
+            assert "Total Cost" in answer.json[0]["Plan"]
+        else:
+            assert answer.json[0].keys() == {"id", "parent", "detail"}
+            assert any(step["detail"].startswith("S") for step in answer.json)
+        text = art.get(url, accept=PLAN)
+        assert text.headers["content-type"] == f'{PLAN}+text; for="application/json"; charset=utf-8'
+        assert b"paintings" in text.body
+        assert "\n" in text.body.decode()
+        head = art.ask("HEAD", url, accept=PLAN)
+        assert (head.status, head.body, head.headers["content-type"]) == (200, b"", text.headers["content-type"])
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("POST", "/styles", {"id": 9, "name": "x"}),
+        ("POST", "/styles", [{"id": 8, "name": "x"}, {"id": 9, "name": "y"}]),
+        ("PUT", "/styles?id=eq.1", {"id": 1, "name": "x"}),
+        ("PATCH", "/styles?id=eq.1", {"name": "x"}),
+        ("PATCH", "/styles?id=eq.1", {}),
+        ("DELETE", "/styles?id=eq.3", None),
+    ],
+)
+def test_nothing_is_kept_of_a_write_whose_plan_is_told(database_url: str, method: str, url: str, body: Any) -> None:
+    with opened(database_url, plan_media=True) as art:
+        before = art.rows("/styles?order=id")
+        for accept in (PLAN, JS):
+            answer = art.ask(method, url, body, accept=accept, prefer="return=representation")
+            assert (answer.status, b"styles" in answer.body) == (200, True), answer.body
+        assert art.rows("/styles?order=id") == before
+        assert art.ask("POST", "/styles", [], accept=JS).body == b"[]"
+
+
+def test_who_may_not_ask_may_not_see_the_plan(database_url: str) -> None:
+    app = workspace.build(database_url)
+    app.configure(plan_media=True)
+    with Door(app, rows.fill) as work:
+        for method, url, body in (
+            ("GET", "/drafts", None),
+            ("GET", "/notes?select=id,likes(user_id)", None),
+            ("DELETE", "/users", None),
+        ):
+            answer = work.ask(method, url, body, caller="anon", accept=PLAN)
+            assert (answer.status, answer.code) == (401, "42501"), url
+        assert work.get("/notes?secret=eq.1", accept=PLAN).code == "42703"
+        assert work.get("/notes?id=eq.abc", accept=PLAN).code == "22P02"
+        # What is explained is the guarded statement.
+        assert b"author_id" in work.get("/notes", accept=f"{PLAN}+text; options=verbose").body or not is_postgresql(
+            work
+        )
+
+
+def test_plans_are_not_told_otherwise(database_url: str) -> None:
+    with opened(database_url) as art:
+        answer = art.get("/styles", accept=JS)
+        assert (answer.status, answer.code) == (406, "PGRST107")
+        told = f'None of these media types are available: {PLAN}+json; for="application/json"; options=analyze|verbose'
+        assert answer.json["message"] == told
+
+
+def test_a_function_has_no_plan(database_url: str) -> None:
+    with opened(database_url, plan_media=True) as art:
+        assert art.get("/rpc/add?a=1", accept=PLAN).code == "PGRST107"
+        assert art.get("/rpc/nosuch", accept=PLAN).code == "PGRST202"

@@ -39,6 +39,19 @@ class Statement:
         return [read(values, caller) for read in self.parameters]
 
 
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """How a plan is to be told.
+
+    Arguments:
+        options: of ``analyze verbose settings buffers wal``; a database without such options ignores them.
+        document: as JSON, not as text.
+    """
+
+    options: tuple[str, ...] = ()
+    document: bool = False
+
+
 class Transaction(Protocol):
     """Statements that are committed together."""
 
@@ -95,6 +108,14 @@ class Database(Protocol):
 
     async def transaction(self, session: AsyncSession) -> Transaction:
         """The transaction that a session is in, to run compiled statements beside the session's own."""
+        ...
+
+    def explaining(self, text: str, explaining: Explaining) -> str:
+        """The statement that tells how another one would be run; it takes the same parameters."""
+        ...
+
+    def explained(self, rows: Sequence[Row], explaining: Explaining) -> str:
+        """The rows of such a statement as text, or as a JSON document."""
         ...
 
     def fault(self, error: Exception) -> Exception:

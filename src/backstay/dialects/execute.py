@@ -181,6 +181,20 @@ async def _insert_run(
     return await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
 
 
+def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[str, list[Any]] | None:
+    """The first change that a write makes, as text and parameters, to be explained; None where there is none."""
+    if not isinstance(writing, Inserting):
+        statement = writing.change if writing.change is not None else writing.keys
+        return statement.text, statement.bind(values, caller)
+    served = writing.resolved.source.served
+    for names, rows in rows_of(writing.resolved, values[writing.resolved.rows.index]):
+        records = [_record(served, names, row) for row in rows]
+        columns = _written(served, names)
+        statement = writing.lines(columns)
+        return statement.text, statement.bind([records] if writing.bulk and columns else records[0], caller)
+    return None
+
+
 # Shared ------------------------------------------------------------------------------------------------------
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from backstay.dialects.connect import Engine
-from backstay.dialects.dialect import Statement, Transaction
-from backstay.dialects.execute import Judge, fetch, write
+from backstay.dialects.dialect import Explaining, Row, Statement, Transaction
+from backstay.dialects.execute import Judge, fetch, opening, write
 from backstay.dialects.hooked import has_hooks, write_with_hooks
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Writing, compile_write
@@ -20,6 +20,13 @@ from backstay.schema.served import Schema
 from backstay.settings import Settings
 
 Compiled: TypeAlias = Statement | Writing
+
+
+class _Told(Exception):
+    """Raised to roll back what telling the plan of a write may have changed."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self.rows = rows
 
 
 class Road:
@@ -71,3 +78,38 @@ class Road:
             return await write(transaction, compiled, values, caller, judge)
 
         return await self.engine.database.write(work, caller.local)
+
+    async def explain(
+        self,
+        query: Select | Insert | Update | Delete,
+        caller: Caller,
+        explaining: Explaining,
+        refusal: RequestError | None = None,
+    ) -> str:
+        """How the database would answer a query for a caller: its own plan of the guarded statement.
+
+        Of a write the first change is told, and nothing of it is kept, not even where ``analyze`` runs it.
+
+        Arguments:
+            query, caller, refusal: as for :meth:`answer`.
+            explaining: how the plan is to be told.
+        """
+        compiled, values = self.cache.find(query, caller, refusal)
+        database = self.engine.database
+        if isinstance(compiled, Statement):
+            text = database.explaining(compiled.text, explaining)
+            rows = await database.fetch(text, compiled.bind(values, caller), caller.local)
+            return database.explained(rows, explaining)
+        change = opening(compiled, values, caller)
+        if change is None:
+            return "[]" if explaining.document else ""
+        text, parameters = database.explaining(change[0], explaining), change[1]
+
+        async def work(transaction: Transaction) -> None:
+            raise _Told(await transaction.fetch(text, parameters))
+
+        try:
+            await database.write(work, caller.local)
+        except _Told as told:
+            return database.explained(told.rows, explaining)
+        raise AssertionError("the plan of a write was not told")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backstay.frontends.rest.media import Media
+from backstay.settings import Settings
 from unit.rest.ask import ask, code, refusal
 
 OBJECT, ARRAY = "application/vnd.pgrst.object+json", "application/vnd.pgrst.array+json"
@@ -47,7 +48,8 @@ def test_the_first_type_that_there_is_wins(accept: str, media: Media, content_ty
 @pytest.mark.parametrize(
     "accept",
     ["image/png", "text/plain", "text/xml", "application/octet-stream", "application/geo+json",
-     "application/openapi+json", "application/vnd.pgrst.plan+json", "text/unknowntype", "*/*;q=0, image/png"],
+     "application/openapi+json", 'application/vnd.pgrst.plan+json; for="application/json"',
+     "text/unknowntype", "*/*;q=0, image/png"],
 )  # fmt: skip
 def test_where_there_is_none_it_is_pgrst107(accept: str) -> None:
     for method in ("GET", "HEAD", "POST", "PATCH", "DELETE"):
@@ -59,7 +61,43 @@ def test_where_there_is_none_it_is_pgrst107(accept: str) -> None:
 def test_all_that_was_accepted_is_told() -> None:
     plan = 'application/vnd.pgrst.plan+json; for="application/json"; options=analyze|verbose;'
     error = refusal("GET", "/notes", accept=f"image/png, {plan}")
-    assert error.message == "None of these media types are available: application/vnd.pgrst.plan+json, image/png"
+    told = 'application/vnd.pgrst.plan+json; for="application/json"; options=analyze|verbose, image/png'
+    assert error.message == f"None of these media types are available: {told}"
+
+
+PLAN = "application/vnd.pgrst.plan"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "options"),
+    [
+        (PLAN, f'{PLAN}+text; for="application/json"', ()),
+        (f"{PLAN};", f'{PLAN}+text; for="application/json"', ()),
+        (f"{PLAN}+text", f'{PLAN}+text; for="application/json"', ()),
+        (f"{PLAN}+json", f'{PLAN}+json; for="application/json"', ()),
+        (f'{PLAN}+json; for="text/csv"', f'{PLAN}+json; for="text/csv"', ()),
+        (f'{PLAN}+json;for="{OBJECT}"', f'{PLAN}+json; for="{OBJECT}"', ()),
+        (f'{PLAN}+json; for="{ARRAY}"', f'{PLAN}+json; for="application/json"', ()),
+        (
+            f'{PLAN}+json; for="application/json"; options=wal|analyze|nonsense|verbose;',
+            f'{PLAN}+json; for="application/json"; options=analyze|verbose|wal',
+            ("analyze", "verbose", "wal"),
+        ),
+        (f"{PLAN}; options=settings|buffers", f'{PLAN}+text; for="application/json"; options=settings|buffers',
+         ("settings", "buffers")),
+    ],
+)  # fmt: skip
+def test_a_plan_is_asked_for(accept: str, content_type: str, options: tuple[str, ...]) -> None:
+    form = ask("GET", "/notes", settings=Settings(plan_media=True), accept=accept).format
+    assert form.explaining is not None
+    assert (form.content_type, form.explaining.options) == (content_type + CHARSET, options)
+
+
+def test_a_plan_of_what_there_is_not_is_refused() -> None:
+    plans = Settings(plan_media=True)
+    assert code(refusal("GET", "/notes", settings=plans, accept=f'{PLAN}; for="image/png"')) == (406, "PGRST107")
+    assert code(refusal("POST", "/rpc/f", b"{}", plans, accept=PLAN)) == (406, "PGRST107")
+    assert ask("GET", "/notes", settings=plans, accept=f'{PLAN}; for="image/png", */*').format.explaining is None
 
 
 def test_what_a_function_answers_with_is_not_known_yet() -> None:

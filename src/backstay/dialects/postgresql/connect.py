@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError:
     raise DeclarationError("PostgreSQL needs the package asyncpg.", hint="pip install 'backstay[postgres]'") from None
 
-from backstay.dialects.dialect import Row, Transaction
+from backstay.dialects.dialect import Explaining, Row, Transaction
 from backstay.dialects.features import Features
 from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.dialects.postgresql.features import FEATURES
@@ -163,6 +163,15 @@ class PostgreSQL:
     def fault(self, error: Exception) -> Exception:
         """The error of :mod:`backstay.errors` that a database error stands for; any other error as it is."""
         return translate(error)
+
+    def explaining(self, text: str, explaining: Explaining) -> str:
+        """``EXPLAIN`` of a statement."""
+        options = [f"FORMAT {'JSON' if explaining.document else 'TEXT'}", *map(str.upper, explaining.options)]
+        return f"EXPLAIN ({', '.join(options)}) {text}"
+
+    def explained(self, rows: Sequence[Row], explaining: Explaining) -> str:
+        """Its rows: the lines of a text, or one document."""
+        return "\n".join([str(line) for (line,) in rows])
 
     async def _read(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         pool, begin = self._pool, self._server.begin_read

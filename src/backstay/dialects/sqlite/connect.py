@@ -8,10 +8,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import apsw
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.dialects.dialect import Row, Transaction
+from backstay.dialects.dialect import Explaining, Row, Transaction
 from backstay.dialects.features import Features
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.door import dbapi
@@ -134,6 +135,20 @@ class SQLite:
     def fault(self, error: Exception) -> Exception:
         """The error of :mod:`backstay.errors` that SQLite's or SQLAlchemy's stands for; any other as it is."""
         return translate_session(error)
+
+    def explaining(self, text: str, explaining: Explaining) -> str:
+        """``EXPLAIN QUERY PLAN`` of a statement; it knows no options."""
+        return f"EXPLAIN QUERY PLAN {text}"
+
+    def explained(self, rows: Sequence[Row], explaining: Explaining) -> str:
+        """Its steps: each on a line, indented below the one it belongs to, or as an object."""
+        if explaining.document:
+            steps = [{"id": number, "parent": parent, "detail": detail} for number, parent, _, detail in rows]
+            return orjson.dumps(steps).decode()
+        depths = {0: 0}
+        for number, parent, *_ in rows:
+            depths[number] = depths[parent] + 1
+        return "\n".join([f"{'  ' * (depths[number] - 1)}{detail}" for number, _, _, detail in rows])
 
     # Opening -------------------------------------------------------------------------------------------------
 

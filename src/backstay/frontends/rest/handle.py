@@ -18,7 +18,7 @@ from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
-from backstay.frontends.rest.respond import check, describe, respond
+from backstay.frontends.rest.respond import check, describe, respond, respond_plan
 from backstay.plan.cache import may_know
 from backstay.plan.find import find_resource
 from backstay.plan.resolved import Read
@@ -69,6 +69,10 @@ class Rest:
         if request.method == "OPTIONS":
             return describe(self._methods(request, caller))
         asked = parse(request, self._settings)
+        if asked.format.explaining is not None and not isinstance(asked.query, Call):
+            return respond_plan(
+                asked, await self._road.explain(asked.query, caller, asked.format.explaining, asked.refusal)
+            )
         try:
             reply = await self._ask(asked, caller)
         except _Undone as undone:

@@ -26,7 +26,7 @@ from backstay.frontends.rest.body import RAW, content_type, gather, read_argumen
 from backstay.frontends.rest.grammar.embed import Level, attach, relate
 from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.grammar.scan import Budget
-from backstay.frontends.rest.media import Format, read_accept, verify_format
+from backstay.frontends.rest.media import Format, read_accept, unacceptable, verify_format
 from backstay.frontends.rest.page import ALL, read_page
 from backstay.frontends.rest.prefer import NOTHING, Preferences, read_preferences, verify_preferences
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
@@ -47,7 +47,8 @@ def parse(request: Request, settings: Settings) -> Asked:
 
     Arguments:
         request: its path stands without the front end's prefix: ``/notes``, ``/rpc/name``.
-        settings: ``schemas``, ``max_depth``, ``max_items``, ``require_where`` and ``transaction_override`` count here.
+        settings: ``schemas``, ``max_depth``, ``max_items``, ``require_where``,
+            ``transaction_override`` and ``plan_media`` count here.
 
     Raises:
         RequestError: one of its subclasses, and nothing else, whatever the request.
@@ -65,7 +66,7 @@ def parse(request: Request, settings: Settings) -> Asked:
     if request.method == "PUT" and page != ALL:
         raise PutRange
     preferences = read_preferences(request.headers.get("prefer"), override=settings.transaction_override)
-    form = read_accept(request.headers.get("accept"))
+    form = read_accept(request.headers.get("accept"), plans=settings.plan_media)
     query: Query
     try:
         if target.function:
@@ -216,6 +217,8 @@ def _refusal(query: Query, preferences: Preferences, form: Format, settings: Set
         # What a function answers with is known only when it has answered.
         if isinstance(query, Insert | Update | Delete):
             verify_format(form)
+        elif isinstance(query, Call) and form.explaining is not None:
+            raise unacceptable(form)
     except RequestError as refusal:
         return refusal
     if settings.require_where and isinstance(query, Update | Delete) and not query.where:
