@@ -33,7 +33,7 @@ REGISTRY_HOSTS = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npm",
 
 DOORS = {
     "__init__": """
-        Auth AuthUser Backstay Caller Event Hook Kind Resource Tenancy Using __version__
+        Auth AuthUser Backstay Caller Event Hook Kind Request Resource Response Tenancy Using __version__
         anyone current signed_in system
     """,
     "app": "Backstay",

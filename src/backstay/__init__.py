@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from backstay.about import __version__
     from backstay.app import Backstay
     from backstay.schema.caller import Caller, anyone, current, signed_in, system
-    from backstay.schema.declaration import Auth, AuthUser, Event, Hook, Kind, Resource
+    from backstay.schema.declaration import Auth, AuthUser, Event, Hook, Kind, Resource, Tenancy
+    from backstay.schema.exchange import Request, Response
     from backstay.schema.rule import Using
-    from backstay.schema.tenancy import Tenancy
 
 __all__ = [
     "Auth",
@@ -21,7 +21,9 @@ __all__ = [
     "Event",
     "Hook",
     "Kind",
+    "Request",
     "Resource",
+    "Response",
     "Tenancy",
     "Using",
     "__version__",
@@ -35,9 +37,9 @@ _PLACES = {
     "backstay.about": ("__version__",),
     "backstay.app": ("Backstay",),
     "backstay.schema.caller": ("Caller", "anyone", "current", "signed_in", "system"),
-    "backstay.schema.declaration": ("Auth", "AuthUser", "Event", "Hook", "Kind", "Resource"),
+    "backstay.schema.declaration": ("Auth", "AuthUser", "Event", "Hook", "Kind", "Resource", "Tenancy"),
+    "backstay.schema.exchange": ("Request", "Response"),
     "backstay.schema.rule": ("Using",),
-    "backstay.schema.tenancy": ("Tenancy",),
 }
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 

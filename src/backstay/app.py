@@ -25,10 +25,10 @@ from backstay.schema.declaration import (
     FunctionDeclaration,
     Reflection,
     Resource,
+    Tenancy,
 )
 from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
-from backstay.schema.tenancy import Tenancy
 from backstay.server.assembly import Assembly
 from backstay.settings import Settings, load
 

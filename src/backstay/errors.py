@@ -2,6 +2,7 @@
 
     BackstayError
     ├── DeclarationError      the program is wrong (raised when the app is built)
+    ├── Invalid…              a function says of its answer what cannot be (500)
     ├── RequestError          the request is wrong (4xx)
     │   ├── SyntaxFault …     it could not be read
     │   ├── Unknown… …        it names what is not there
@@ -9,7 +10,7 @@
     │   └── DataFault …       the database would not take the data
     └── Outage                we are at fault, trying again may help (5xx)
 
-A class carries ``code`` and ``status``; an instance carries ``message``, ``detail`` and ``hint``.
+A class carries ``code`` and ``status``; an instance carries ``message``, ``detail``, ``hint`` and ``headers``.
 The first line of a class's docstring is its default message. Codes are never reused.
 Errors are raised where they are known and rendered once, at the edge, in the protocol's own words
 (for REST: :mod:`backstay.frontends.rest.errors`).
@@ -29,10 +30,18 @@ class BackstayError(Exception):
     code: ClassVar[str] = "BS500"
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str | None = None, *, detail: Detail = None, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        detail: Detail = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.message: str = message if message is not None else (type(self).__doc__ or "").partition("\n")[0]
         self.detail: Detail = detail
         self.hint: str | None = hint
+        self.headers: Mapping[str, str] = headers or {}
         super().__init__(self.message)
 
 
@@ -50,8 +59,24 @@ class DeclarationError(BackstayError):
         super().__init__(text, hint=hint)
 
 
+class InvalidHeaders(BackstayError):
+    """response.headers guc must be a JSON array composed of objects with a single key and a string value"""
+
+    code = "BS50001"
+
+
+class InvalidStatus(BackstayError):
+    """response.status guc must be a valid status code"""
+
+    code = "BS50002"
+
+
 class RequestError(BackstayError):
-    """The request cannot be answered."""
+    """The request cannot be answered.
+
+    Raise it, or a class of your own that derives from it, in a hook or a function: the caller is told, and everything
+    is undone. A class's ``code`` and ``status`` are those of the answer. ``headers`` of an instance are sent with it.
+    """
 
     code = "BS400"
     status = 400

@@ -449,6 +449,8 @@ def test_hidden_column_cannot_be_asked_for(desk: Door) -> None:
 
 def test_what_is_no_row_cannot_be_filtered(desk: Door) -> None:
     answer = desk.ask("GET", "/rpc/visible?order=number")
+    assert (answer.status, answer.code) == (400, "42703")
+    answer = desk.ask("GET", "/rpc/counts?order=n")
     assert (answer.status, answer.code) == (400, "PGRST127")
 
 

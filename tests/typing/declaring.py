@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import assert_type
 from uuid import UUID, uuid4
@@ -14,8 +15,11 @@ from backstay import (
     Auth,
     AuthUser,
     Backstay,
+    Caller,
     Event,
+    Request,
     Resource,
+    Response,
     Tenancy,
     Using,
     anyone,
@@ -73,6 +77,36 @@ async def count_words(db: AsyncSession, text: str, least: int = 1) -> int:
     return max(least, len(text.split()))
 
 
+@app.function
+async def upload(db: AsyncSession, body: bytes, /) -> int:
+    return len(body)
+
+
+@app.function
+async def add_up(db: AsyncSession, request: Request, caller: Caller, *numbers: int, twice: bool = False) -> int:
+    assert_type(request.headers["host"], str)
+    assert_type(request.cookies, Mapping[str, str])
+    return sum(numbers)
+
+
+@app.function
+async def make(db: AsyncSession, text: str) -> Response[Note]:
+    answer = Response(Note(text=text), status=201, headers={"Location": "/notes"})
+    assert_type(answer, Response[Note])
+    assert_type(answer.body, Note)
+    return answer
+
+
+@app.function
+async def perhaps(db: AsyncSession) -> Response[str | None]:
+    return Response("text", media="text/html", headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+
+
+@app.function
+async def many(db: AsyncSession) -> Response[Sequence[Note]]:
+    return Response([Note()])
+
+
 async def use() -> None:
     async with app.session(system) as db:
         note = await db.get_one(Note, uuid4())
@@ -80,6 +114,20 @@ async def use() -> None:
         assert_type((await db.get_one(User, note.author_id)).created_at, datetime)
         await tidy(db, note)  # a hook is still the function it was
         assert_type(await count_words(db, "a b", least=2), int)
+        assert_type(await upload(db, b"bytes"), int)
+        assert_type(await make(db, "text"), Response[Note])
+        await upload(db, body=b"")  # type: ignore[call-arg]
+        await upload(db, "text")  # type: ignore[arg-type]
+
+
+Response(1, 201)  # type: ignore[call-arg]
+Response(1, status="201")  # type: ignore[arg-type]
+Response(1, headers={"Age": 1})  # type: ignore[arg-type]
+
+
+@app.function
+async def mistaken(db: AsyncSession) -> Response[int]:
+    return Response("text")  # type: ignore[arg-type]
 
 
 app.resource(Note, mine)  # type: ignore[call-arg]

@@ -17,5 +17,17 @@ assert_type(DatabaseFault(state="P0001").state, str)
 request: RequestError = conflict
 internal: BackstayError = request
 outage: Outage = conflict  # type: ignore[assignment]
+
+
+class Busy(RequestError):
+    """Come back later."""
+
+    code = "BUSY"
+    status = 429
+
+
+busy = Busy(headers={"Retry-After": "60"})
+assert_type(busy.headers, Mapping[str, str])
+Busy(headers=["Retry-After"])  # type: ignore[arg-type]
 Conflict("Positional", "detail")  # type: ignore[call-arg]
 Conflict(message=409)  # type: ignore[arg-type]

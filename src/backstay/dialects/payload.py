@@ -6,12 +6,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.sql import Emission
 from backstay.query.shape import KEYS
 from backstay.schema.column import Column
+from backstay.schema.kind import Kind
 from backstay.schema.served import Served
 
 
@@ -44,6 +46,10 @@ class Writer(Emission):
     @abstractmethod
     def position(self, source: Any) -> ColumnElement[Any]:
         """The place of a row of a recordset."""
+
+    def given(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        """A value of a recordset, as a column of its kind is."""
+        return sa.type_coerce(value, kind.sql)
 
     @abstractmethod
     def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:

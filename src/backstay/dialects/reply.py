@@ -20,6 +20,8 @@ class Reply:
         keys: primary key values (wire form) of the written rows, in order; for ``Location``.
         scalar: ``body`` is one JSON value, not rows. ``void``: the function returns nothing.
         media: another content type than JSON, where a function gave one.
+        suits: whether that is an answer to whatever media type was asked for.
+        status, headers: what a function says of its answer, beside its value; names in lower case.
     """
 
     body: bytes = b""
@@ -31,3 +33,6 @@ class Reply:
     scalar: bool = False
     void: bool = False
     media: str | None = None
+    suits: bool = False
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()

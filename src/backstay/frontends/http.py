@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from backstay.schema.exchange import Request
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request, read whole.
-
-    ``path`` is raw (still percent-encoded), without the front end's prefix: ``/notes``. ``query`` is the raw query
-    string. ``headers`` have lower-case names; repeated ones are joined with ``, ``.
-    """
-
-    method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+__all__ = ["Request", "Response"]
 
 
 @dataclass(frozen=True, slots=True)

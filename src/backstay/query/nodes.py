@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from backstay.schema.exchange import Request
+
 Literal: TypeAlias = str | tuple[str, ...] | None
 """A value as the wire writes it: text, or a list of texts (``in``, ``any``, ``all``)."""
 
@@ -275,7 +277,9 @@ class Call:
 
     ``body``: the raw payload, for a function with one unnamed parameter. ``returning`` shapes the rows of a function
     that answers with rows of a resource. ``readonly``: in a transaction that may not write (GET). ``media``: the media
-    type of ``body`` where it is not JSON (``text/plain``, ``text/xml``, ``application/octet-stream``).
+    type of ``body`` where it is not JSON (``text/plain``, ``text/xml``, ``application/octet-stream``). ``preferred``:
+    the media types that the caller would rather have than the front end's own, best first; the one after these is the
+    front end's, and stands last. ``request``: what the call came with.
     """
 
     function: str
@@ -287,6 +291,8 @@ class Call:
     body: bytes | None = value(None)
     returning: Select | None = None
     media: str | None = None
+    preferred: tuple[str, ...] = ()
+    request: Request | None = value()
 
 
 Query: TypeAlias = Select | Insert | Update | Delete | Call

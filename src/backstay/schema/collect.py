@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
+from types import GenericAlias
 from typing import Any, get_type_hints
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
-from backstay.schema.declaration import Declarations, FunctionDeclaration, Reflection, Resource
+from backstay.schema.declaration import KNOWN, Declarations, FunctionDeclaration, Reflection, Resource, Tenancy
 from backstay.schema.describe import describe
 from backstay.schema.expression.refuse import refuse
 from backstay.schema.expression.weave import Tenants, narrow, weave
@@ -26,7 +27,6 @@ from backstay.schema.relate import name_by_attribute, relate, uniques_of
 from backstay.schema.relation import Name, Relation
 from backstay.schema.rule import Place, Rule, Rules, Using
 from backstay.schema.served import Argument, Function, Reflected, Schema, Served, SQLFunction
-from backstay.schema.tenancy import Tenancy
 
 _SESSION_PARAMETERS = 1
 
@@ -400,25 +400,30 @@ def _doc(model: type[Any] | sa.Table) -> str | None:
 
 def _function(declared: FunctionDeclaration, schema: str) -> Function:
     call = declared.call
-    parameters = list(inspect.signature(call).parameters.values())[_SESSION_PARAMETERS:]
+    parameters = tuple(inspect.signature(call).parameters.values())[_SESSION_PARAMETERS:]
     hints = hints_of(call)
-    arguments = tuple(
-        Argument(
-            parameter.name,
-            hints.get(parameter.name, Any),
-            parameter.default is parameter.empty,
-            None if parameter.default is parameter.empty else parameter.default,
-        )
-        for parameter in parameters
-    )
+    known = {each.name: hint for each in parameters if (hint := hints.get(each.name)) in KNOWN}
+    given = [(each, _argument(each, hints)) for each in parameters if each.name not in known]
     return Function(
         name=(schema, call.__name__),
         call=call,
-        arguments=arguments,
+        parameters=parameters,
+        arguments=tuple(argument for each, argument in given if each.kind is not each.POSITIONAL_ONLY),
+        body=next((argument for each, argument in given if each.kind is each.POSITIONAL_ONLY), None),
+        known=known,
         returns=hints.get("return"),
         place=declared.place,
         description=inspect.getdoc(call) or "",
     )
+
+
+def _argument(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Argument:
+    required = parameter.default is parameter.empty
+    default = None if required else parameter.default
+    annotation = hints.get(parameter.name, Any)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return Argument(parameter.name, GenericAlias(tuple, (annotation, ...)), False, (), variadic=True)
+    return Argument(parameter.name, annotation, required, default)
 
 
 def hints_of(call: Callable[..., Any]) -> Mapping[str, Any]:

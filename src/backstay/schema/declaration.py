@@ -1,4 +1,4 @@
-"""What a program declares: resources, their events and hooks, functions. Still unchecked."""
+"""What a program declares: users, tenants, resources, their events and hooks, functions. Still unchecked."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
+from backstay.schema.caller import Caller
+from backstay.schema.exchange import Request
 from backstay.schema.rule import Expression, Place, Using
 
 T = TypeVar("T")
@@ -58,6 +60,31 @@ class Auth:
     """
 
     user: type[AuthUser]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy(Generic[T]):
+    """Which column says whose a row is, and whose the caller is.
+
+    Every table that has the column (a mixin's column: every model that inherits it) is narrowed to the caller's tenant
+    in every select, embed, sub-select, count and write, beside its own rules; a new row must be the caller's
+    tenant's, and gets it where it names none. ``system`` and the secret key see all tenants.
+
+    Arguments:
+        column: the column on a mixin or a model, such as ``Owned.org_id``.
+        current: the caller's tenant, such as ``me.org_id``.
+    """
+
+    column: InstrumentedAttribute[T]
+    current: ColumnExpressionArgument[T]
+
+    def covers(self, model: type[Any]) -> str | None:
+        """The attribute by which a mapped class belongs to a tenant; None when it does not."""
+        for owner in model.__mro__:
+            for name, value in vars(owner).items():
+                if value is self.column:
+                    return name
+        return None
 
 
 class Resource(Generic[T]):
@@ -115,6 +142,10 @@ class Reflection:
     schema: str | None
     asked: Asked
     place: Place
+
+
+KNOWN: Final = (Request, Caller)
+"""What a function may ask for by a parameter's annotation, beside what requests give it."""
 
 
 @dataclass(frozen=True, slots=True)

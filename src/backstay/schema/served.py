@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -76,21 +77,34 @@ class Served:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Argument:
-    """One parameter of a function: its name, annotated type, and default."""
+    """One parameter of a function: its name, annotated type, and default. ``variadic`` (``*name: T``): a tuple."""
 
     name: str
     type: Any
     required: bool
     default: Any = None
+    variadic: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Function:
-    """Code callable from outside, as ``/rpc/name``."""
+    """Code callable from outside, as ``/rpc/name``.
+
+    Arguments:
+        call: the function itself.
+        parameters: as its signature has them, the session's left out.
+        arguments: those parameters that a request gives by their names.
+        body: the one parameter that takes the whole body of a request, in place of ``arguments``.
+        known: what those parameters are given that no request gives, by name: ``Request``, ``Caller``.
+        returns: the annotation.
+    """
 
     name: Name
     call: Callable[..., Awaitable[Any]]
+    parameters: tuple[Parameter, ...]
     arguments: tuple[Argument, ...]
+    body: Argument | None
+    known: Mapping[str, type[Any]]
     returns: Any
     place: Place
     description: str
@@ -135,6 +149,7 @@ class SQLFunction:
         arguments: in order; those without a default first.
         shape: what it answers with.
         returns: the type of its value as PostgreSQL prints it: ``integer``, ``record``.
+        media: the media type of its value, where a domain of that name says it: ``image/png``, ``*/*``.
         kind: that of its values (SCALAR, SET).
         columns: the name and kind of each column of its rows (ROW, ROWS), as far as they are known.
         resource: the table or view whose rows it answers with, if it is one's.
@@ -151,6 +166,7 @@ class SQLFunction:
     kind: ValueKind
     columns: tuple[tuple[str, ValueKind], ...] = ()
     resource: Name | None = None
+    media: str | None = None
     volatile: bool = True
     rule: Rule | None = None
     description: str = ""

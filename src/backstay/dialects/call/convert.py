@@ -51,6 +51,8 @@ SCALARS: Final[Mapping[Any, Kind]] = {
     time: kinds.TIME,
     timedelta: kinds.INTERVAL,
 }
+"""What a column of each Python type would be."""
+
 LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
     list: list,
     Sequence: list,
@@ -61,6 +63,8 @@ LISTS: Final[Mapping[Any, Callable[[Iterable[Any]], Any]]] = {
     frozenset: frozenset,
     AnySet: frozenset,
 }
+"""What holds many values, and what makes one."""
+
 _BUILT_IN: Final = (UUID, datetime, date, time, timedelta, Decimal, bytes)
 _TEXTS: Final = array(kinds.TEXT)
 
@@ -190,7 +194,7 @@ class _Conversion:
         unknown = sorted(fields.keys() - hints.keys())
         if unknown:
             raise InvalidLiteral(f"{kind.__name__} has no field '{unknown[0]}'")
-        converted = {name: self.parsed().to(each, _field(hints[name])) for name, each in fields.items()}
+        converted = {name: self.parsed().to(each, field_type(hints[name])) for name, each in fields.items()}
         missing = sorted(getattr(kind, "__required_keys__", frozenset()) - converted.keys())
         try:
             if not missing:
@@ -217,8 +221,8 @@ class _Conversion:
             raise InvalidLiteral(f"invalid {asked.__name__}", detail=str(error)) from None
 
 
-def _field(hint: Any) -> Any:
-    """The type of a TypedDict's field that may be left out, or must not."""
+def field_type(hint: Any) -> Any:
+    """The type of a structure's field; of a TypedDict's also where it may be left out, or must not."""
     return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
 
 

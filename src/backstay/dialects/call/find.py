@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
+
 from backstay.errors import AmbiguousFunction, UnknownFunction
 from backstay.plan.find import closest
 from backstay.query.nodes import Call
 from backstay.schema.served import Function, Schema, SQLFunction
 
-_UNNAMED = {"text/plain": "text", "text/xml": "xml", "application/octet-stream": "bytea"}
-_JSON = ("json", "jsonb")
-_LIKE_ENOUGH = 0.33
+Callee: TypeAlias = Function | SQLFunction
+
+_UNNAMED: Final = {"text/plain": "text", "text/xml": "xml", "application/octet-stream": "bytea"}
+"""The type of a parameter without a name that takes a body of each media type."""
+
+_JSON: Final = ("json", "jsonb")
+_LIKE_ENOUGH: Final = 0.33
 
 
-def find_function(schema: Schema, query: Call) -> Function | SQLFunction:
+def find_function(schema: Schema, query: Call) -> Callee:
     """The function of that name, if the call gives every argument that it requires, and none that it has not.
+
+    A function with one parameter that has no name takes the body of a POST, where no function takes its arguments.
 
     Raises:
         UnknownFunction: in PostgREST's words, with the closest name or list of parameters.
@@ -21,32 +30,59 @@ def find_function(schema: Schema, query: Call) -> Function | SQLFunction:
     """
     name = (query.schema, query.function)
     function = schema.functions.get(name)
-    if function is not None and _takes(function, set(query.names)):
-        return function
-    overloads = schema.sql_functions.get(name, ())
-    found = [each for each in overloads if _takes(each, set(query.names))]
+    overloads = (function,) if function is not None else schema.sql_functions.get(name, ())
+    found = [each for each in overloads if _takes(each, query)]
     found = found or [each for each in overloads if _takes_body(each, query)]
     if len(found) > 1:
         raise _ambiguous(found)
     if not found:
-        raise _unknown(schema, query, function or next(iter(overloads), None))
+        raise _unknown(schema, query, overloads)
     return found[0]
 
 
-def _takes(function: Function | SQLFunction, given: set[str]) -> bool:
-    required = {argument.name for argument in function.arguments if argument.required}
-    return required <= given <= {argument.name for argument in function.arguments}
+def takes_text(annotation: Any) -> bool:
+    """Whether a parameter that takes a whole body takes it as text."""
+    return _bare(annotation) is str
 
 
-def _takes_body(function: SQLFunction, query: Call) -> bool:
-    """Whether a function has one parameter without a name, which is the whole body of a request."""
-    if query.readonly or [argument.name for argument in function.arguments] != [""]:
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _takes(function: Callee, query: Call) -> bool:
+    if query.media in _UNNAMED:
+        # A body without arguments in it would be lost.
         return False
-    wanted = (_UNNAMED.get(query.media or ""),) if query.media is not None else _JSON
-    return function.arguments[0].type in wanted
+    given = set(query.names)
+    if isinstance(function, Function) and function.body is not None:
+        return query.readonly and not given and not function.body.required
+    required = {argument.name for argument in function.arguments if argument.required}
+    return required <= given <= {argument.name for argument in function.arguments if argument.name}
 
 
-def _ambiguous(found: list[SQLFunction]) -> AmbiguousFunction:
+def _takes_body(function: Callee, query: Call) -> bool:
+    """Whether a function has one parameter without a name, which is the whole body of a request."""
+    if query.readonly:
+        return False
+    if isinstance(function, SQLFunction):
+        if [argument.name for argument in function.arguments] != [""]:
+            return False
+        wanted = _JSON if query.media is None else (_UNNAMED.get(query.media),)
+        return function.arguments[0].type in wanted
+    if function.body is None:
+        return False
+    annotation = _bare(function.body.type)
+    if annotation is bytes:
+        return query.media == "application/octet-stream"
+    if annotation is str:
+        return query.media in ("text/plain", "text/xml")
+    return query.media is None
+
+
+# What there is not -------------------------------------------------------------------------------------------
+
+
+def _ambiguous(found: Sequence[Callee]) -> AmbiguousFunction:
     shown = [
         f"{'.'.join(each.name)}({', '.join(f'{argument.name} => {argument.type}' for argument in each.arguments)})"
         for each in found
@@ -58,7 +94,7 @@ def _ambiguous(found: list[SQLFunction]) -> AmbiguousFunction:
     )
 
 
-def _unknown(schema: Schema, query: Call, found: Function | SQLFunction | None) -> UnknownFunction:
+def _unknown(schema: Schema, query: Call, overloads: Sequence[Callee]) -> UnknownFunction:
     name = f"{query.schema}.{query.function}"
     names = ", ".join(sorted(query.names))
     unnamed = None if query.readonly else _UNNAMED.get(query.media or "")
@@ -73,16 +109,16 @@ def _unknown(schema: Schema, query: Call, found: Function | SQLFunction | None) 
     return UnknownFunction(
         f"Could not find the function {name}{shown} in the schema cache",
         detail=f"Searched for the function {name}{searched}, but no matches were found in the schema cache.",
-        hint=None if unnamed is not None else _hint(schema, query, found, f"({names})"),
+        hint=None if unnamed is not None else _hint(schema, query, overloads, f"({names})"),
     )
 
 
-def _hint(schema: Schema, query: Call, found: Function | SQLFunction | None, given: str) -> str | None:
-    if found is None:
+def _hint(schema: Schema, query: Call, overloads: Sequence[Callee], given: str) -> str | None:
+    if overloads:
+        lists = [", ".join(sorted(argument.name for argument in each.arguments)) for each in overloads]
+        close = closest(given, [f"({names})" for names in lists], similarity=_LIKE_ENOUGH)
+        like = None if close is None else f"{query.function}{close}"
+    else:
         known = [name for space, name in (*schema.functions, *schema.sql_functions) if space == query.schema]
         like = closest(query.function, known)
-    else:
-        parameters = ", ".join(sorted(argument.name for argument in found.arguments))
-        close = closest(given, [f"({parameters})"], similarity=_LIKE_ENOUGH)
-        like = None if close is None else f"{query.function}{close}"
     return None if like is None else f"Perhaps you meant to call the function {query.schema}.{like}"

@@ -20,6 +20,7 @@ from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.arguments import take_arguments
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
+from backstay.dialects.sql.given import with_rows
 from backstay.errors import NotImplementedHere, PermissionDenied
 from backstay.plan.cache import Cache
 from backstay.plan.fold import Verdict, fold, questions
@@ -27,8 +28,7 @@ from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read
 from backstay.query.nodes import Call, Count, Everything, Select
 from backstay.schema.caller import Caller
-from backstay.schema.column import Column
-from backstay.schema.rule import Place, Rule, Rules
+from backstay.schema.rule import Place
 from backstay.schema.served import Schema, Served, Shape, SQLArgument, SQLFunction
 from backstay.settings import Settings
 
@@ -104,7 +104,7 @@ class SQLFunctions:
     def _cache(self, function: SQLFunction, names: tuple[str, ...]) -> Cache[Statement]:
         found = self._caches.get((function, names))
         if found is None:
-            schema = self._road.schema if self._served(function) else _with_rows(self._road.schema, function)
+            schema = self._road.schema if self._served(function) else self._with_rows(function)
             found = self._caches[function, names] = Cache(
                 schema,
                 lambda plan: _compile_rows(plan, self._road.engine.emission, function, names),
@@ -112,6 +112,10 @@ class SQLFunctions:
                 aggregates=self._settings.aggregates,
             )
         return found
+
+    def _with_rows(self, function: SQLFunction) -> Schema:
+        place = function.rule.place if function.rule is not None else Place("?", 0)
+        return with_rows(self._road.schema, function.name, function.columns, place)
 
     def _plain(self, function: SQLFunction, names: tuple[str, ...]) -> Statement:
         call, parameters = _spell(function, names)
@@ -186,31 +190,6 @@ def _quote(name: str) -> str:
 
 
 # Rows --------------------------------------------------------------------------------------------------------
-
-
-def _with_rows(schema: Schema, function: SQLFunction) -> Schema:
-    """A schema in which the rows that a function answers with are a resource of its name."""
-    columns = [sa.Column(name, kind.sql) for name, kind in function.columns]
-    table = sa.Table(function.name[1], sa.MetaData(), *columns)
-    place = function.rule.place if function.rule is not None else Place("?", 0)
-    served = Served(
-        name=function.name,
-        table=table,
-        model=None,
-        columns={
-            name: Column(name, name, kind, column)
-            for column, (name, kind) in zip(columns, function.columns, strict=True)
-        },
-        relations=(),
-        key=(),
-        uniques=(),
-        rules=Rules(select=Rule(f"rows of {function.name[1]}", sa.true(), place)),
-        hooks={},
-        search=(),
-        view=True,
-        place=place,
-    )
-    return replace(schema, resources={**schema.resources, function.name: served})
 
 
 def _compile_rows(

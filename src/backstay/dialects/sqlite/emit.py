@@ -220,6 +220,11 @@ class SQLiteEmission(Writer):
     def position(self, source: Any) -> ColumnElement[Any]:
         return source.c.key  # type: ignore[no-any-return]
 
+    def given(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        if kind.name.startswith("numeric"):
+            return sa.type_coerce(sa.collate(sa.type_coerce(value, sa.Text()), "decimal"), kind.sql)
+        return super().given(value, kind)
+
     def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:
         if source is None:
             return insert(table).values({table.c[name]: value for name, value in values.items()})

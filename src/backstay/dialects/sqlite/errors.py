@@ -72,7 +72,7 @@ def translate(
             return DatabaseFault("a constraint is violated", state="23000")
         return explain(Failure(error, connection, text, parameters, metadata))
     if isinstance(error, apsw.ReadOnlyError) and connection is not None and connection.pragma("query_only"):
-        return ReadOnly("cannot write in a read-only transaction")
+        return ReadOnly(f"cannot execute {_command(text)} in a read-only transaction")
     if isinstance(error, apsw.Error):
         return _known(error)
     if isinstance(error, OverflowError):
@@ -109,3 +109,13 @@ def translate_session(error: Exception) -> Exception:
         fault = getattr(error.orig, "fault", None) or error.orig
         return fault if isinstance(fault, BackstayError) else error
     return translate(error)
+
+
+_COMMAND: Final = re.compile(r"\b(INSERT|UPDATE|DELETE|(?:CREATE|DROP|ALTER)\s+\w+|\w+)", re.IGNORECASE)
+_WITH: Final = re.compile(r"\b(INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
+
+
+def _command(text: str) -> str:
+    """What a statement that writes does, as PostgreSQL names it."""
+    found = (_WITH if text.lstrip()[:4].upper() == "WITH" else _COMMAND).search(text)
+    return " ".join(found.group(1).upper().split()) if found else "INSERT"

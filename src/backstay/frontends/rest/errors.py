@@ -17,6 +17,7 @@ from backstay import errors
 from backstay.errors import BackstayError, DatabaseFault, Detail, MethodNotAllowed, RangeNotSatisfiable
 from backstay.frontends.http import Response
 from backstay.frontends.rest.page import content_range
+from backstay.schema.exchange import verify_headers, verify_status
 
 RETRY_AFTER: Final = 1
 """Seconds after which a caller may try again what failed because the service cannot answer now."""
@@ -96,6 +97,8 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     **{kind: (kind.code, kind.status) for kind in _OWN},
     errors.BackstayError: _INTERNAL,
     errors.DeclarationError: _INTERNAL,
+    errors.InvalidHeaders: ("PGRST111", 500),
+    errors.InvalidStatus: ("PGRST112", 500),
     # It could not be read
     errors.ParseError: ("PGRST100", 400),
     errors.BodyError: ("PGRST102", 400),
@@ -201,7 +204,9 @@ def render(error: Exception, *, anonymous: bool = False, minimal: bool = False, 
         headers.append(("retry-after", str(RETRY_AFTER)))
     if fault.status in _BODILESS:
         return Response(fault.status, fault.headers)
-    return Response(fault.status, (*headers, *fault.headers), b"" if head else body)
+    said = {name for name, _ in fault.headers}
+    kept = [header for header in headers if header[0] not in said]
+    return Response(fault.status, (*kept, *fault.headers), b"" if head else body)
 
 
 def _encode(content: dict[str, Any]) -> bytes:
@@ -226,14 +231,29 @@ def _translate(error: Exception) -> Fault:
         if error.state == "PGRST":
             return _raised(error)
         return _plain(error, error.state, status_of(error.state, error.message))
-    code, status = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), _INTERNAL)
+    code, status = _code(type(error))
     if (code, status) == _INTERNAL or not isinstance(error, BackstayError):
         return Fault(*_INTERNAL, "Internal error")
     return _plain(error, code, status)
 
 
+def _code(kind: type[Exception]) -> tuple[str, int]:
+    """The code and status of a class: as the table has them, but for what a class of the application's own says."""
+    own: dict[str, Any] = {}
+    for each in kind.__mro__:
+        if each in _TABLE:
+            code, status = _TABLE[each]
+            return str(own.get("code", code)), int(own.get("status", status))
+        own = {**vars(each), **own}
+    return _INTERNAL
+
+
 def _plain(error: BackstayError, code: str, status: int) -> Fault:
-    return Fault(code, status, error.message, error.detail, error.hint, _headers(error, code))
+    try:
+        status, own = verify_status(status), verify_headers(error.headers)
+    except (errors.InvalidStatus, errors.InvalidHeaders) as wrong:
+        return Fault(*_TABLE[type(wrong)], wrong.message, wrong.detail, wrong.hint)
+    return Fault(code, status, error.message, error.detail, error.hint, (*_headers(error, code), *own))
 
 
 def _headers(error: BackstayError, code: str) -> tuple[tuple[str, str], ...]:

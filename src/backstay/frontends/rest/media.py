@@ -21,6 +21,7 @@ class Media(Enum):
     CSV = "text/csv"
 
 
+_OWN: Final = "application/vnd.pgrst."
 _OFFERED: Final = {
     "application/json": Media.JSON,
     "application/*": Media.JSON,
@@ -69,6 +70,12 @@ class Format:
         """The media type of rows in this form."""
         name = (self.media or Media.JSON).value
         return f"{name};nulls=stripped" if self.stripped else name
+
+    @property
+    def preferred(self) -> tuple[str, ...]:
+        """The media types before the one that is answered in, and that one, unless it is PostgREST's own."""
+        first = next((place for place, each in enumerate(self.accepted) if each in _OFFERED), len(self.accepted))
+        return tuple(each for each in self.accepted[: first + 1] if not each.startswith(_OWN))
 
     def accepts(self, media: str) -> bool:
         """Whether the caller takes an answer of another media type."""

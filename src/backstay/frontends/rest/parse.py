@@ -22,11 +22,11 @@ from backstay.errors import (
 )
 from backstay.frontends.http import Request
 from backstay.frontends.rest.asked import Asked, Target
-from backstay.frontends.rest.body import RAW, content_type, gather, read_arguments, read_rows
+from backstay.frontends.rest.body import JSON, content_type, gather, read_arguments, read_rows
 from backstay.frontends.rest.grammar.embed import Level, attach, relate
 from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.grammar.scan import Budget
-from backstay.frontends.rest.media import Format, read_accept, unacceptable, verify_format
+from backstay.frontends.rest.media import ANY, Format, read_accept, unacceptable, verify_format
 from backstay.frontends.rest.page import ALL, read_page
 from backstay.frontends.rest.prefer import NOTHING, Preferences, read_preferences, verify_preferences
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
@@ -70,7 +70,7 @@ def parse(request: Request, settings: Settings) -> Asked:
     query: Query
     try:
         if target.function:
-            query = _call(request, target.name, schema, read, page, preferences)
+            query = _call(request, target.name, schema, read, page, preferences, form)
         elif reading:
             items, order = _shown(read)
             query = Select(target.name, schema, items, tuple(read.root.where), order, page, preferences.count)
@@ -148,7 +148,7 @@ def _named(request: Request, target: Target, schema: str, read: Parameters) -> Q
     """What is left of a query that says something of an embed which is not there: the names that are told of before."""
     if not target.function:
         return Select(target.name, schema, read.items)
-    return _call(request, target.name, schema, replace(read, levels={}, root=Level()), ALL, NOTHING)
+    return _call(request, target.name, schema, replace(read, levels={}, root=Level()), ALL, NOTHING, ANY)
 
 
 def _write(
@@ -182,13 +182,23 @@ def _write(
     )
 
 
-def _call(request: Request, function: str, schema: str, read: Parameters, page: Page, preferences: Preferences) -> Call:
+def _call(
+    request: Request,
+    function: str,
+    schema: str,
+    read: Parameters,
+    page: Page,
+    preferences: Preferences,
+    form: Format,
+) -> Call:
     body: bytes | None = None
     media: str | None = None
     if request.method == "POST":
         arguments, literal = read_arguments(request, read.columns)
         kind = content_type(request)
-        body, media = request.body, kind if kind in RAW else None
+        body, media = request.body or b"{}", None
+        if kind != JSON:
+            body, media = request.body, kind
     else:
         arguments, literal = gather(read.arguments), True
     items, order = _shown(read)
@@ -202,6 +212,8 @@ def _call(request: Request, function: str, schema: str, read: Parameters, page: 
         body=body,
         returning=Select(function, schema, items, tuple(read.root.where), order, page, preferences.count),
         media=media,
+        preferred=form.preferred,
+        request=request,
     )
 
 

@@ -29,6 +29,7 @@ from backstay.query.nodes import Call, Count, Delete, Insert, Page, Resolution, 
 
 Headers: TypeAlias = list[tuple[str, str]]
 
+_BODILESS: Final = (204, 205, 304)
 _VARY: Final = ("vary", "Accept, Prefer, Range")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -77,7 +78,7 @@ def _check_affected(asked: Asked, reply: Reply, most: int) -> None:
 def _check_media(asked: Asked, reply: Reply) -> None:
     if reply.media is None:
         verify_format(asked.format)
-    elif not asked.format.accepts(reply.media):
+    elif not reply.suits and not asked.format.accepts(reply.media):
         raise NotAcceptable(f"None of these media types are available: {', '.join(asked.format.accepted)}")
 
 
@@ -151,8 +152,20 @@ def _respond_call(asked: Asked, query: Call, reply: Reply, headers: Headers) -> 
     status, span = _span(_page(query), reply, 1 if reply.scalar or reply.void else reply.rows)
     headers = [("content-range", span), *headers, _VARY]
     if reply.void:
-        return Response(204, tuple(headers))
-    return _with_body(asked, reply, status, headers)
+        return _overridden(Response(204, tuple(headers)), reply)
+    return _overridden(_with_body(asked, reply, status, headers), reply)
+
+
+def _overridden(response: Response, reply: Reply) -> Response:
+    """A response with what the function itself says of it."""
+    if reply.status is None and not reply.headers:
+        return response
+    status = response.status if reply.status is None else reply.status
+    said = {name for name, _ in reply.headers}
+    if status in _BODILESS:
+        said |= {"content-type", "content-length"}
+    kept = [header for header in response.headers if header[0] not in said]
+    return Response(status, (*kept, *reply.headers), b"" if status in _BODILESS else response.body)
 
 
 def _span(page: Page, reply: Reply, rows: int) -> tuple[int, str]:

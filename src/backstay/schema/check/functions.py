@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_type_hints
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of_function
-from backstay.schema.declaration import Declarations, FunctionDeclaration
+from backstay.schema.declaration import KNOWN, Declarations, FunctionDeclaration
+from backstay.schema.rule import Place
 from backstay.schema.served import Schema
 
 _HOOK = "Write: async def hook(db: AsyncSession, row: Model) -> None."
 _FUNCTION = "Write: async def name(db: AsyncSession, days: int = 30) -> str."
-_UNNAMED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY)
+_BODY = "A parameter before the / takes the body of the request, and stands alone: async def name(db, body: bytes, /)."
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def check_functions(schema: Schema, declarations: Declarations) -> Iterator[Finding]:
@@ -55,7 +57,7 @@ def _function(declared: FunctionDeclaration) -> Iterator[Finding]:
     if not inspect.iscoroutinefunction(call):
         yield Finding("BS182", f"the function `{name}` is not async", _FUNCTION, place)
     parameters = list(inspect.signature(call).parameters.values())
-    if not parameters or parameters[0].kind in _UNNAMED[:2]:
+    if not parameters or parameters[0].kind in _VARIADIC:
         yield Finding("BS182", f"the function `{name}` does not take a session first", _FUNCTION, place)
         return
     hints = _hints(call)
@@ -63,16 +65,24 @@ def _function(declared: FunctionDeclaration) -> Iterator[Finding]:
     if not (isinstance(first, type) and issubclass(first, AsyncSession)):
         message = f"the first parameter of `{name}` is the caller's session, not {parameters[0].annotation!r}"
         yield Finding("BS182", message, _FUNCTION, place)
-    for parameter in parameters[1:]:
-        if parameter.kind in _UNNAMED:
-            message = f"the parameter `{parameter.name}` of `{name}` cannot be given by its name"
-            yield Finding("BS182", message, _FUNCTION, place)
-        elif parameter.annotation is parameter.empty:
-            message = f"the parameter `{parameter.name}` of `{name}` has no type"
-            yield Finding("BS182", message, "Annotate it: values are checked by it.", place)
+    yield from _parameters(name, [each for each in parameters[1:] if hints.get(each.name) not in KNOWN], place)
     if inspect.signature(call).return_annotation is inspect.Signature.empty:
         yield Finding("BS182", f"the function `{name}` does not say what it returns", "Annotate it: -> str.", place)
     yield from _unknown_names(call, name, declared)
+
+
+def _parameters(name: str, parameters: Sequence[inspect.Parameter], place: Place) -> Iterator[Finding]:
+    """Findings about what a request gives."""
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            message = f"the parameter `{parameter.name}` of `{name}` cannot be given by its name"
+            yield Finding("BS182", message, _FUNCTION, place)
+        elif parameter.kind is parameter.POSITIONAL_ONLY and len(parameters) > 1:
+            message = f"the parameter `{parameter.name}` of `{name}` takes the body, which leaves nothing to the others"
+            yield Finding("BS182", message, _BODY, place)
+        elif parameter.annotation is parameter.empty:
+            message = f"the parameter `{parameter.name}` of `{name}` has no type"
+            yield Finding("BS182", message, "Annotate it: values are checked by it.", place)
 
 
 def _unknown_names(call: Callable[..., Any], name: str, declared: FunctionDeclaration) -> Iterator[Finding]:

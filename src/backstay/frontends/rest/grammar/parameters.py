@@ -82,7 +82,7 @@ def read_parameters(pairs: Sequence[tuple[str, str | None]], budget: Budget, *, 
             part(read, key, value, budget)
         elif calling and "." not in key and not is_filter(value, budget):
             budget.spend()
-            read.arguments.append((key, value))
+            read.arguments.append((read_key(key, budget)[1].name if key[:1] == '"' else key, value))
         else:
             path, column = read_key(key, budget)
             read.level(path).where.append(read_filter(column, value, budget))
