@@ -297,6 +297,39 @@ class Ticket(Base):
     note: Mapped[str | None]
 
 
+class Event(Base):
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Hall(Base):
+    __tablename__ = "halls"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+class Host(Base):
+    """One of two junctions of events and halls."""
+
+    __tablename__ = "hosts"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey(Event.id), primary_key=True)
+    hall_id: Mapped[int] = mapped_column(ForeignKey(Hall.id), primary_key=True, index=True)
+
+
+class Plan(Base):
+    """The other, which is one of genres, too: each two of its three foreign keys are a relation."""
+
+    __tablename__ = "plans"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey(Event.id), primary_key=True)
+    hall_id: Mapped[int] = mapped_column(ForeignKey(Hall.id), primary_key=True, index=True)
+    genre_id: Mapped[int] = mapped_column(ForeignKey(Genre.id), primary_key=True, index=True)
+
+
 class Article(Base):
     """What is searched."""
 
@@ -360,6 +393,7 @@ async def refuse(session: AsyncSession) -> None:
     raise Conflict("The library is closed.", detail="It is Sunday.", hint="Come back tomorrow.")
 
 
+CATALOGUE = (Author, Biography, Publisher, Genre, Book, Cover, Branch, Placement)
 FUNCTIONS = (add, split, total, summary, books_by, find_author, rename_genre, nothing, refuse)
 
 
@@ -369,7 +403,7 @@ def build(url: str = "sqlite://") -> Backstay:
     app.resource(
         Member, select=signed_in, update=Member.id == me.id, hidden=[Member.pin], readonly=[Member.id, Member.rank]
     )
-    for model in (Author, Biography, Publisher, Genre, Book, Cover, Branch, Placement, Sample, Odd, Ticket):
+    for model in (*CATALOGUE, Sample, Odd, Ticket, Event, Hall, Host, Plan):
         app.resource(model, select=anyone, write=anyone)
     app.resource(Article, select=anyone, write=anyone, search=[Article.title, Article.text])
     app.resource(Shelf, select=anyone)
