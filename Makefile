@@ -26,7 +26,7 @@ demo: $(READY) ## serve the example application, with data, on port 8000 (PORT=.
 	$(BIN)/python examples/demo.py --port $(PORT)
 
 test: $(READY) ## the tests that take under a minute in all
-	$(PYTEST) -m "not every and not slow and not processes and not compliance"
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not every and not slow and not processes and not compliance"
 
 check: $(READY) ## format, lint, floors, types, house rules, docs
 	$(BIN)/ruff format --check .

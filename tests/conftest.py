@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from databases import Databases, sqlite_url
 from services import POSTGRESQL, postgresql
 
+settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("default", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(

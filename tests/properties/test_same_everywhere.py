@@ -145,6 +145,7 @@ SIGNS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", COLUMNS)
 def test_every_operator_means_the_same_for_every_literal(doors: tuple[Door, Door], column: str) -> None:
     for door in doors:
