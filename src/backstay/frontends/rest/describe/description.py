@@ -16,7 +16,7 @@ from backstay.frontends.rest.describe.offer import Offer, offer
 from backstay.frontends.rest.describe.openapi import openapi
 from backstay.frontends.rest.describe.swagger import OPENAPI, swagger
 from backstay.frontends.rest.media import Media, accept_either, read_accept
-from backstay.schema.caller import Caller
+from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.schema.served import Schema
 from backstay.settings import Settings
 
@@ -28,7 +28,7 @@ class Description:
 
     Arguments:
         schema: what is served.
-        settings: ``schemas``, ``swagger`` and ``public_url`` are read.
+        settings: ``anonymous``, ``schemas``, ``swagger`` and ``public_url`` are read.
         title: of the application.
         path: where the REST front end is.
 
@@ -47,8 +47,11 @@ class Description:
 
     def openapi(self, request: Request, caller: Caller) -> Response:
         """OpenAPI 3.1, of the default schema."""
-        offered = offer(self._schema, self._settings.schemas[0], caller)
-        body = self._make("3.1", offered, lambda: openapi(offered, {"title": self._title, "version": "1.0.0"}))
+        name = self._settings.schemas[0]
+        offered = offer(self._schema, name, caller)
+        open = offer(self._schema, name, ANONYMOUS) if self._settings.anonymous else None
+        info = {"title": self._title, "version": "1.0.0"}
+        body = self._make("3.1", offered, lambda: openapi(offered, info, open=open))
         return _response(request, body, "application/json")
 
     def root(self, request: Request, caller: Caller, schema: str, profile: str | None) -> Response:

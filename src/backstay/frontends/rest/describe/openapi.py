@@ -17,6 +17,9 @@ from backstay.schema.served import Argument, Function, Served, SQLArgument, SQLF
 _JSON: Final = "application/json"
 _ELSEWHERE: Final = (Takes.CONTAINER, Takes.RANGE, Takes.TERMS)
 """What only some columns of some databases can be asked."""
+_OPERATOR: Final = "|".join(each.name for each in OPERATORS.values())
+_FILTER: Final = rf"^(not\.)?({_OPERATOR})(\(\w+\))?\."
+_TREE: Final = r"^[ \t]*\(.+\)[ \t]*$"
 _ERROR: Final = {
     "type": "object",
     "required": ["code", "message", "details", "hint"],
@@ -32,30 +35,34 @@ _SHARED: Final[dict[str, dict[str, Any]]] = {
     "order": {"description": "`column.desc.nullslast,other`", "schema": {"type": "string"}},
     "limit": {"description": "At most so many rows", "schema": {"type": "integer", "minimum": 0}},
     "offset": {"description": "Skip so many rows", "schema": {"type": "integer", "minimum": 0}},
-    "or": {"description": "`(a.eq.1,b.gt.2)`: one of them holds", "schema": {"type": "string"}},
-    "and": {"description": "`(a.eq.1,b.gt.2)`: all of them hold", "schema": {"type": "string"}},
-    "columns": {"description": "Which keys of the body to take", "schema": {"type": "string"}},
+    "or": {"description": "`(a.eq.1,b.gt.2)`: one of them holds", "schema": {"type": "string", "pattern": _TREE}},
+    "and": {"description": "`(a.eq.1,b.gt.2)`: all of them hold", "schema": {"type": "string", "pattern": _TREE}},
+    "columns": {"description": "Which keys of the body to take", "schema": {"type": "string", "minLength": 1}},
     "on_conflict": {"description": "Columns that tell a duplicate", "schema": {"type": "string"}},
 }
 
 
-def openapi(offer: Offer, info: Mapping[str, str]) -> dict[str, Any]:
+def openapi(offer: Offer, info: Mapping[str, str], *, open: Offer | None = None) -> dict[str, Any]:
     """The OpenAPI document.
 
     Arguments:
         offer: what the caller may call.
         info: title and version.
+        open: what whoever shows no key may call; None: nothing.
     """
     names = offer.names
     resources = [served for served, _ in offer.resources]
-    paths = {f"/{served.name[1]}": _path(served, methods) for served, methods in offer.resources}
+    freely = {} if open is None else {served.name: methods for served, methods in open.resources}
+    paths = {
+        f"/{served.name[1]}": _path(served, methods, freely.get(served.name, ())) for served, methods in offer.resources
+    }
     paths |= {f"/rpc/{each.name[1]}": _call_database(each) for each in offer.sql_functions}
     paths |= {f"/rpc/{each.name[1]}": _call(each) for each in offer.functions}
     return {
         "openapi": "3.1.0",
         "info": dict(info),
         "servers": [{"url": "/rest/v1"}],
-        "security": [{"apikey": []}, {"bearer": []}],
+        "security": _KEYS if open is None else [*_KEYS, {}],
         "paths": paths,
         "components": {
             "schemas": {
@@ -82,7 +89,7 @@ def openapi(offer: Offer, info: Mapping[str, str]) -> dict[str, Any]:
 # Resources ---------------------------------------------------------------------------------------------------
 
 
-def _path(served: Served, operations: Sequence[str]) -> dict[str, Any]:
+def _path(served: Served, operations: Sequence[str], open: Sequence[str]) -> dict[str, Any]:
     name = served.name[1]
     filters = [_filter(column) for column in served.visible.values()]
     shared = [_parameter(each) for each in ("select", "order", "limit", "offset", "or", "and")]
@@ -91,32 +98,58 @@ def _path(served: Served, operations: Sequence[str]) -> dict[str, Any]:
         "get": {
             "summary": f"Select rows of {name}",
             "parameters": [*filters, *shared],
-            "responses": _responses(200, rows),
+            "responses": _responses(rows),
         },
         "post": {
             "summary": f"Insert rows into {name}",
             "parameters": [_parameter("select"), _parameter("columns"), _parameter("on_conflict"), _PREFER],
             "requestBody": _request(f"{name}.insert", many=True),
-            "responses": _responses(201, rows),
+            "responses": _INSERTED,
+        },
+        "put": {
+            "summary": f"Insert or replace the row of {name} that the primary key names",
+            "parameters": [*[_equals(served.columns[key]) for key in served.key], _parameter("select"), _PREFER],
+            "requestBody": _request(f"{name}.insert", many=False),
+            "responses": {**_INSERTED, "204": {"description": "Done; no row was asked back"}},
         },
         "patch": {
             "summary": f"Update rows of {name}",
             "parameters": [*filters, _parameter("select"), _parameter("or"), _parameter("and"), _PREFER],
             "requestBody": _request(f"{name}.update", many=False),
-            "responses": _responses(200, rows),
+            "responses": _responses(rows),
         },
         "delete": {
             "summary": f"Delete rows of {name}",
             "parameters": [*filters, _parameter("select"), _parameter("or"), _parameter("and"), _PREFER],
-            "responses": _responses(200, rows),
+            "responses": _responses(rows),
         },
     }
     common: dict[str, Any] = {"tags": [name]}
     if served.comment:
         common["description"] = served.comment
-    return {method: {**described[method], **common, "operationId": f"{method}_{name}"} for method in operations}
+    return {
+        method: {
+            **described[method],
+            **common,
+            "operationId": f"{method}_{name}",
+            **({} if method in _with_put(open) else {"security": _KEYS}),
+        }
+        for method in _with_put(operations)
+    }
 
 
+def _with_put(operations: Sequence[str]) -> Sequence[str]:
+    """Whoever may insert and update may do either as it turns out."""
+    return [*operations, "put"] if {"post", "patch"} <= set(operations) else operations
+
+
+_KEYS: Final[list[dict[str, list[str]]]] = [{"apikey": []}, {"bearer": []}]
+_INSERTED: Final = {
+    # Without Prefer the answer has no body, which OpenAPI cannot say of a status that may have one.
+    "201": {"description": "Inserted; with `Prefer: return=representation` the rows"},
+    "200": {"description": "An upsert that inserted nothing; with `Prefer: return=representation` the rows"},
+    "default": {"$ref": "#/components/responses/error"},
+}
 _PREFER: Final = {
     "name": "Prefer",
     "in": "header",
@@ -135,7 +168,17 @@ def _filter(column: Column) -> dict[str, Any]:
         "name": column.name,
         "in": "query",
         "description": f"A filter: `eq.value`; operators: {operators}",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": _FILTER},
+    }
+
+
+def _equals(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "in": "query",
+        "required": True,
+        "description": "The row's key: `eq.value`",
+        "schema": {"type": "string", "pattern": r"^eq\."},
     }
 
 
@@ -145,15 +188,13 @@ def _request(name: str, *, many: bool) -> dict[str, Any]:
     return {"required": True, "content": {_JSON: {"schema": schema}}}
 
 
-def _responses(status: int, schema: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        str(status): {"description": "The rows", "content": {_JSON: {"schema": schema}}},
+def _responses(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "200": {"description": "The rows", "content": {_JSON: {"schema": schema}}},
+        "204": {"description": "Done; no rows were asked back"},
+        "206": {"description": "A part of the rows", "content": {_JSON: {"schema": schema}}},
         "default": {"$ref": "#/components/responses/error"},
     }
-    if status == 200:
-        found["204"] = {"description": "Done; no rows were asked back"}
-        found["206"] = {"description": "A part of the rows", "content": {_JSON: {"schema": schema}}}
-    return found
 
 
 def _row(served: Served, offered: frozenset[Name]) -> dict[str, Any]:
@@ -254,6 +295,8 @@ def _described(
 
 
 def _argument(argument: Argument | SQLArgument, schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") in ("array", ["array", "null"]):
+        schema = {"type": "string", "pattern": r"^\{.*\}$", "description": "An array: `{1,2}`"}
     return {"name": argument.name, "in": "query", "required": argument.required, "schema": schema}
 
 
