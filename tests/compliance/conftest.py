@@ -45,14 +45,14 @@ def served(module_served: Served) -> Served:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """The program node, with supabase-js at hand."""
+    """The program node, with the clients at hand."""
     found = shutil.which("node")
     if found is None or shutil.which("npm") is None:
         missing("node")
         raise AssertionError
     problem = install()
     if problem:
-        missing(f"supabase-js ({problem})")
+        missing(f"the clients ({problem})")
     return found
 
 

@@ -16,11 +16,11 @@ export const tokens = {
 }
 
 // Node before 22 has no WebSocket; these sessions need none.
-const realtime = { transport: globalThis.WebSocket ?? class {} }
+globalThis.WebSocket ??= class {}
 const auth = { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false }
 
 export function connect(key, options = {}) {
-  return createClient(url, key, { auth, realtime, ...options })
+  return createClient(url, key, { auth, ...options })
 }
 
 export function signedIn(name, options = {}) {
