@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from backstay.schema.declaration import Asked, Declarations, Resource
 from backstay.schema.expression.refusal import show
 from backstay.schema.expression.sort import sort_of
 from backstay.schema.expression.subset import CASTS, ELEMENTS, FUNCTIONS
+from backstay.schema.kind.zone import find_zone
 from backstay.schema.rule import place
 from fixtures import subset
 from fixtures.subset import ADA, Colour, Label, Member, Team, Thing, User, me
@@ -33,6 +35,9 @@ from fixtures.subset import ADA, Colour, Label, Member, Team, Thing, User, me
 Other = aliased(Thing)
 Membership = aliased(Member)
 now = sa.func.now()
+
+
+Asking = Callable[..., list[int]]
 
 
 class Case(NamedTuple):
@@ -365,6 +370,10 @@ CASES = [
     Case("times", now - Thing.moment > timedelta(days=1), [1, 2], [4]),
     Case("times", Thing.span + timedelta(hours=12) == timedelta(hours=36), [1], [2, 4]),
     Case("times", Thing.moment + Thing.span == datetime(2024, 2, 1, 12, tzinfo=UTC), [1], [2, 4]),
+    Case("times", Thing.moment + timedelta(days=60) == datetime(2024, 3, 31, 12, tzinfo=UTC), [1], [2, 4]),
+    Case("times", Thing.moment - timedelta(days=180) == datetime(2023, 8, 4, 12, tzinfo=UTC), [1], [2, 4]),
+    Case("times", Thing.naive > now - timedelta(days=7), [4], [1, 2]),
+    Case("times", Thing.naive - now < timedelta(0), [1, 2], [4]),
     Case("times", Thing.day + 1 == date(2024, 2, 1), [1], [2, 4]),
     Case("times", Thing.day - 1 == date(2024, 2, 28), [2], [1, 4]),
     Case("times", sa.func.current_date() - timedelta(days=1) > Thing.naive, [1, 2], [4]),
@@ -413,7 +422,9 @@ CASES = [
     Case("cast", sa.cast(Thing.moment, sa.DateTime) == Thing.naive, [1, 2, 4], []),
     Case("cast", sa.cast(sa.literal("2024-01-31"), sa.Date) == Thing.day, [1], [2, 4]),
     Case("cast", sa.cast(sa.literal("2024-01-31T12:00:00Z"), sa.DateTime(timezone=True)) == Thing.moment, [1], [2, 4]),
+    Case("cast", sa.cast(sa.literal("2024-01-31 12:00:00"), sa.DateTime(timezone=True)) == Thing.moment, [1], [2, 4]),
     Case("cast", sa.cast(sa.literal("2024-01-31 12:00:00"), sa.DateTime()) == Thing.naive, [1], [2, 4]),
+    Case("cast", sa.cast(sa.cast(Thing.moment, sa.DateTime), sa.Date) == date(2024, 1, 31), [1], [2, 4]),
     Case("cast", sa.cast(now, sa.Date) > Thing.day, [1, 2], [4]),
     Case("cast", sa.cast(now, sa.DateTime) > Thing.naive, [1, 2], [4]),
     Case("cast", sa.cast(now, sa.DateTime(timezone=True)) > Thing.moment, [1, 2], [4]),
@@ -429,14 +440,14 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def ask(module_database_url: str) -> Iterator[Callable[[Any], list[int]]]:
+def ask(module_database_url: str) -> Iterator[Asking]:
     """Tells which things Ada sees by a rule."""
     app = subset.build(module_database_url)
     ada = Caller(str(ADA), {}, Role.AUTHENTICATED)
     with asyncio.Runner() as runner:
         runner.run(app.start())
         runner.run(subset.fill(app))
-        yield lambda rule: runner.run(seen(app, rule, ada))
+        yield lambda rule, zone=None: runner.run(seen(app, rule, replace(ada, timezone=zone)))
         runner.run(app.stop())
 
 
@@ -452,8 +463,18 @@ async def seen(app: Backstay, rule: Any, caller: Caller) -> list[int]:
 
 @pytest.mark.invariant("I16")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.element}: {show(case.rule)}")
-def test_a_rule_means_the_same_on_every_database(case: Case, ask: Callable[[Any], list[int]]) -> None:
+def test_a_rule_means_the_same_on_every_database(case: Case, ask: Asking) -> None:
     assert (ask(case.rule), ask(sa.not_(case.rule))) == (case.true, case.false)
+
+
+TIMELESS = ("caller", "json", "text", "arithmetic", "logic", "null")
+
+
+@pytest.mark.invariant("I16")
+@pytest.mark.parametrize("case", [case for case in CASES if case.element not in TIMELESS], ids=str)
+def test_a_rule_means_the_same_wherever_the_caller_is(case: Case, ask: Asking) -> None:
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York"):
+        assert ask(case.rule, find_zone(zone)) == case.true, zone
 
 
 def test_every_element_of_the_subset_has_a_case() -> None:

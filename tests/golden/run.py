@@ -21,6 +21,7 @@ from backstay.plan.resolve import resolve
 from backstay.query.nodes import Call, Delete, Insert, Select, Update
 from backstay.query.shape import slotted, split
 from backstay.schema.caller import Caller
+from backstay.schema.kind.zone import find_zone
 from fixtures.rows import CALLERS, fill
 from fixtures.workspace import build
 
@@ -98,10 +99,11 @@ def _compiled(app: Backstay, case: Case) -> tuple[str, str]:
     """The plan and the SQL; empty where the request does not come so far."""
     plan = sql = ""
     with contextlib.suppress(BackstayError):
-        query = parse(case.request, app.settings).query
+        asked = parse(case.request, app.settings)
+        query, zone = asked.query, asked.preferences.timezone
         assert not isinstance(query, Call)
         plan = _plan(app, query, case.caller)
-        sql = _sql(app, query, case.caller)
+        sql = _sql(app, query, replace(case.caller, timezone=find_zone(zone) if zone else None))
     return plan, sql
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.dialects.features import Features
 from backstay.schema.caller import Caller, Local
+from backstay.schema.kind.zone import Zone
 
 T = TypeVar("T")
 
@@ -64,6 +65,13 @@ class Transaction(Protocol):
 
     async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
         """Run one statement once per parameter set and return all rows, in the order of the sets."""
+        ...
+
+    async def show_in(self, zone: Zone) -> None:
+        """Show moments in a time zone from now on until the transaction ends.
+
+        Where that is no setting of the database, its statements do it by themselves.
+        """
         ...
 
 

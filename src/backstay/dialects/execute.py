@@ -21,7 +21,10 @@ Judge = Callable[[Reply], None]
 
 async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
     """Run a read."""
-    (row,) = await database.fetch(statement.text, statement.bind(values, caller), caller.local)
+    local = caller.local
+    if caller.timezone is not None and database.features.local_settings:
+        local = (*local, ("TimeZone", caller.timezone.name))
+    (row,) = await database.fetch(statement.text, statement.bind(values, caller), local)
     body, rows, *total = row
     return Reply(body=body.encode(), rows=rows, total=total[0] if total else None)
 
@@ -232,5 +235,8 @@ async def answer(
         return Reply(affected=len(keys), keys=names)
     if not keys:
         return Reply(body=b"[]", affected=0)
+    if caller.timezone is not None:
+        # Only now: what was written, and the rules on it, have no business with where the caller is.
+        await transaction.show_in(caller.timezone)
     ((body, rows),) = await _run(transaction, writing.answer, [*values, keys], caller)
     return Reply(body=body.encode(), rows=rows, affected=len(keys), keys=names)

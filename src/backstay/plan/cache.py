@@ -71,9 +71,11 @@ class Cache(Generic[T]):
         if refusal is not None:
             raise refusal
         answers = None if caller.passes_rules else tuple([question.ask(caller) for question in entry.questions])
-        compiled = entry.compiled.get(answers)
+        zoned = caller.timezone is not None
+        key = (answers, zoned)
+        compiled = entry.compiled.get(key)
         if compiled is None:
-            compiled = entry.compiled[answers] = self._compile(self._plan(entry, answers))
+            compiled = entry.compiled[key] = self._compile(self._plan(entry, answers, zoned))
         return compiled, values
 
     def plan(self, query: Select | Insert | Update | Delete, caller: Caller) -> Plan:
@@ -81,13 +83,13 @@ class Cache(Generic[T]):
         resolved = self._resolve(query, caller)
         asks = asked(resolved, self.schema)
         answers = None if caller.passes_rules else tuple(question.ask(caller) for question in asks)
-        return self._plan(_Entry(resolved, asks), answers)
+        return self._plan(_Entry(resolved, asks), answers, caller.timezone is not None)
 
-    def _plan(self, entry: _Entry[T], answers: tuple[Any, ...] | None) -> Plan:
+    def _plan(self, entry: _Entry[T], answers: tuple[Any, ...] | None, zoned: bool) -> Plan:
         if answers is None:
-            return guard(entry.resolved, self.schema, None)
+            return guard(entry.resolved, self.schema, None, zoned=zoned)
         subjects = (question.subject for question in entry.questions)
-        return guard(entry.resolved, self.schema, dict(zip(subjects, answers, strict=True)))
+        return guard(entry.resolved, self.schema, dict(zip(subjects, answers, strict=True)), zoned=zoned)
 
     def _enter(self, shape: Shape, query: Select | Insert | Update | Delete, caller: Caller) -> _Entry[T]:
         resolved = self._resolve(query, caller)

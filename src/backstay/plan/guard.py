@@ -45,15 +45,19 @@ class Guards:
 class Plan:
     """What will be done: a resolved query with a rule for each of its sources. Only :func:`guard` makes one."""
 
-    __slots__ = ("answers", "guards", "resolved", "schema")
+    __slots__ = ("answers", "guards", "resolved", "schema", "zoned")
 
-    def __init__(self, maker: object, schema: Schema, resolved: Resolved, guards: Guards, answers: Answers) -> None:
+    def __init__(
+        self, maker: object, schema: Schema, resolved: Resolved, guards: Guards, answers: Answers, zoned: bool
+    ) -> None:
         if maker is not _MAKER:
             raise TypeError("only guard() makes a Plan")
         self.schema = schema
         self.resolved = resolved
         self.guards = guards
         self.answers = answers
+        self.zoned = zoned
+        """Whether moments are shown in the caller's zone, and not in UTC."""
 
     def rule(self, source: Source) -> ColumnElement[Any] | bool:
         """What a row of this source must satisfy to be seen; True: nothing."""
@@ -76,13 +80,14 @@ def asked(resolved: Resolved, schema: Schema) -> tuple[Question, ...]:
     return tuple(found.values())
 
 
-def guard(resolved: Resolved, schema: Schema, answers: Answers | None) -> Plan:
+def guard(resolved: Resolved, schema: Schema, answers: Answers | None, *, zoned: bool = False) -> Plan:
     """Weave the rules into a resolved query.
 
     Arguments:
         resolved: the query.
         schema: what is served.
         answers: to the questions of :func:`asked`; None for a caller whom rules do not bind.
+        zoned: whether moments are shown in the caller's zone.
 
     Raises:
         PermissionDenied: when a rule refuses the caller whatever the row, or there is no rule.
@@ -90,7 +95,7 @@ def guard(resolved: Resolved, schema: Schema, answers: Answers | None) -> Plan:
     """
     if answers is None:
         free = {source.number: True for source in _sources(resolved)}
-        return Plan(_MAKER, schema, resolved, Guards(free), {})
+        return Plan(_MAKER, schema, resolved, Guards(free), {}, zoned)
     weaving = _Weaving(answers)
     select = {source.number: weaving.seen(source.served) for source in _sources(resolved)}
     served = resolved.source.served
@@ -104,7 +109,7 @@ def guard(resolved: Resolved, schema: Schema, answers: Answers | None) -> Plan:
         guards = Guards(select, old=weaving.allowed(served, "update"), new=weaving.allowed(served, "update_check"))
     else:
         guards = _insertion(resolved, weaving, select)
-    return Plan(_MAKER, schema, resolved, guards, answers)
+    return Plan(_MAKER, schema, resolved, guards, answers, zoned)
 
 
 def may_select(served: Served, answers: Answers) -> bool:

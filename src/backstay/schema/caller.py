@@ -13,6 +13,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
 
+from backstay.schema.kind.zone import Zone
+
 T = TypeVar("T")
 
 Local: TypeAlias = tuple[tuple[str, str], ...]
@@ -47,13 +49,15 @@ class Caller:
 
     ``id`` is the user's id as text (the token's ``sub``), None for anonymous callers and keys. ``claims`` are the
     verified token's claims; empty without a token. ``local`` are the settings of the database in each transaction that
-    answers this caller (:class:`~backstay.dialects.features.Features` ``local_settings``).
+    answers this caller (:class:`~backstay.dialects.features.Features` ``local_settings``). ``timezone`` is the zone in
+    which they want moments shown; None: UTC.
     """
 
     id: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     role: Role = Role.ANON
     local: Local = ()
+    timezone: Zone | None = None
 
     @property
     def signed_in(self) -> bool:

@@ -186,6 +186,8 @@ class Answers:
         statement, read = cache.find(replace(shape, resource=resource, schema=space), caller)
         with trusted(session):
             transaction = await self._road.engine.database.transaction(session)
+            if caller.timezone is not None:
+                await transaction.show_in(caller.timezone)
             [(body, shown, *total)] = await transaction.fetch(statement.text, statement.bind([*read, rows], caller))
         return Reply(body=body.encode(), rows=shown, total=total[0] if total else None)
 

@@ -19,6 +19,7 @@ from backstay.dialects.call.labels import Labels, label, labels_of
 from backstay.schema import kind as kinds
 from backstay.schema.kind import Canonical, Kind
 from backstay.schema.kind.array import Array
+from backstay.schema.kind.zone import ZONE, json_in
 from backstay.schema.served import Schema, Served
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -112,6 +113,8 @@ def shown(value: Canonical, kind: Kind) -> Any:
         return None
     if isinstance(value, bytes):
         return "\\x" + value.hex()
+    if isinstance(value, str) and kind == kinds.TIMESTAMPTZ:
+        return _instant(value)
     if isinstance(kind, Array) and isinstance(value, list):
         return [shown(each, kind if isinstance(each, list) else kind.of) for each in value]
     return msgspec.Raw(str(value).encode()) if kind.name.startswith(_AS_WRITTEN) else value
@@ -121,8 +124,14 @@ def _decimal(value: Decimal) -> Any:
     return shown(kinds.NUMERIC.dump(value), kinds.NUMERIC) if value.is_finite() else None
 
 
+def _instant(text: str) -> str:
+    zone = ZONE.get()
+    return text if zone is None else json_in(text, zone)
+
+
 def _moment(value: datetime) -> Any:
-    return (kinds.TIMESTAMP if value.tzinfo is None else kinds.TIMESTAMPTZ).dump(value)
+    kind = kinds.TIMESTAMP if value.tzinfo is None else kinds.TIMESTAMPTZ
+    return shown(kind.dump(value), kind)
 
 
 def _time(value: time) -> Any:

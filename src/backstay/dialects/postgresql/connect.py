@@ -122,7 +122,7 @@ class PostgreSQL:
         try:
             own = OwnTransaction(connection, begin, local)
             if local:
-                await own.hold()
+                await own.hold(local)
             result = await work(own)
             await _commit(connection)
         except BaseException as error:

@@ -9,14 +9,14 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.types import spell, unbounded
+from backstay.dialects.postgresql.zones import ZoneDialect, pinned
 from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled, unavailable
-from backstay.plan.resolved import Branch, Target, Test
+from backstay.plan.resolved import Branch, Source, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
@@ -29,7 +29,13 @@ _JSON = ("json", "jsonb")
 class PostgreSQLEmission(Writer):
     """One PostgreSQL statement in the making."""
 
-    sql = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+    sql = ZoneDialect()  # type: ignore[no-untyped-call]
+
+    # Rules ---------------------------------------------------------------------------------------------------
+
+    def own(self, expression: ColumnElement[Any], source: Source) -> ColumnElement[Any]:
+        found = super().own(expression, source)
+        return pinned(found) if self.plan.zoned else found
 
     # Parameters ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from backstay.dialects.dialect import Row
 from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.errors import DatabaseUnavailable
 from backstay.schema.caller import Local
+from backstay.schema.kind.zone import Zone
 
 
 def raise_translated(error: Exception, connection: asyncpg.Connection) -> NoReturn:
@@ -48,7 +49,7 @@ class OwnTransaction:
         connection: in a transaction that was begun just now.
         begin: the statement that began it. Should the first statement turn out to be prepared for a table that has
             since changed (a migration ran elsewhere), nothing was done yet, and it begins anew.
-        local: the settings that hold in it, once :meth:`hold` was called.
+        local: the settings that hold in it from the beginning.
     """
 
     def __init__(self, connection: asyncpg.Connection, begin: str, local: Local = ()) -> None:
@@ -57,9 +58,13 @@ class OwnTransaction:
         self._local = local
         self._untouched = True
 
-    async def hold(self) -> None:
-        """Make the local settings hold. They end with the transaction, whichever way that ends."""
-        text, parameters = set_local(self._local)
+    async def show_in(self, zone: Zone) -> None:
+        """Show moments in a time zone until the transaction ends."""
+        await self.hold((("TimeZone", zone.name),))
+
+    async def hold(self, local: Local) -> None:
+        """Make settings hold until the transaction ends, whichever way that is."""
+        text, parameters = set_local(local)
         try:
             await self._connection.fetch(text, *parameters)
         except Exception as error:
@@ -93,7 +98,7 @@ class OwnTransaction:
         await self._connection.execute("ROLLBACK")
         await self._connection.execute(self._begin)
         if self._local:
-            await self.hold()
+            await self.hold(self._local)
 
 
 class SessionTransaction:
@@ -123,6 +128,11 @@ class SessionTransaction:
         if not parameters:
             return []
         return await self._run(lambda: self._connection.fetchmany(text, parameters))
+
+    async def show_in(self, zone: Zone) -> None:
+        """Show moments in a time zone until the session's transaction ends."""
+        text, parameters = set_local((("TimeZone", zone.name),))
+        await self._run(lambda: self._connection.fetch(text, *parameters))
 
     async def _run(self, statement: Callable[[], Awaitable[Sequence[asyncpg.Record]]]) -> list[Row]:
         session = self._session

@@ -17,6 +17,7 @@ from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
+from backstay.dialects.sqlite.functions.zones import ZONED
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.query.operators import Takes
@@ -55,6 +56,10 @@ class SQLiteEmission(Writer):
         member: ColumnElement[Any] = each.c.value
         return sa.select(func.unhex(member) if kind.name == "bytea" else member).select_from(each)
 
+    def zone(self) -> ColumnElement[Any]:
+        """The caller's time zone."""
+        return self.bind(lambda values, caller: caller.timezone.name if caller.timezone else "UTC", sa.Text())
+
     # JSON ----------------------------------------------------------------------------------------------------
 
     def packed(self, labelled: list[Labelled]) -> list[Any]:
@@ -88,6 +93,10 @@ class SQLiteEmission(Writer):
         return statement
 
     def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        if self.plan.zoned and kind.name.startswith(ZONED):
+            if kind.name == ZONED:
+                return func.zoned(value, self.zone())
+            return func.json(func.zoned_array(value, self.zone()))
         if kind.name == "boolean":
             return func.json(sa.case((value.is_(sa.true()), quoted("true")), (value.is_(sa.false()), quoted("false"))))
         if kind.name == "bytea":
@@ -103,7 +112,8 @@ class SQLiteEmission(Writer):
 
     def path(self, column: ColumnElement[Any], target: Target) -> ColumnElement[Any]:
         kind = target.column.kind
-        document = kind.name.startswith("json") or kind.name.endswith("[]")
+        zoned = self.plan.zoned and kind.name.startswith(ZONED)
+        document = kind.name.startswith("json") or (kind.name.endswith("[]") and not zoned)
         value: ColumnElement[Any] = column if document else func.json_quote(self.shown(column, kind))
         for step in target.path:
             value = stepped(value, step.key, scalars=kind.name != "json")
@@ -192,6 +202,9 @@ class SQLiteEmission(Writer):
 
     def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
         document = source.name.startswith("json")
+        if self.plan.zoned and source.name != target.name and ZONED in (source.name, target.name):
+            moment = func.convert_in(value, quoted(source.name), quoted(target.name), self.zone())
+            return sa.type_coerce(moment, target.sql)
         if target.name in ("text", "character varying"):
             text = sa.cast(value, target.sql)
             # Joined with nothing it is text, and no longer JSON in SQLite's eyes.

@@ -26,6 +26,7 @@ from backstay.dialects.sqlite.errors import translate
 from backstay.dialects.sqlite.open import Deadline
 from backstay.dialects.sqlite.turn import Turn
 from backstay.errors import BackstayError, DatabaseUnavailable, Overloaded, StatementTimeout
+from backstay.schema.kind.zone import Zone
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Transaction], Awaitable[T]]
@@ -54,6 +55,9 @@ class Door:
     async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
         """Run one statement once per parameter set and return all rows."""
         return [row for each in parameters for row in self._run(text, each)]
+
+    async def show_in(self, zone: Zone) -> None:
+        """The statements do it."""
 
     def _run(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         if self.lost is not None:

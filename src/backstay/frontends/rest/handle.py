@@ -25,6 +25,7 @@ from backstay.plan.resolved import Read
 from backstay.query.nodes import Call, Query
 from backstay.schema.caller import Caller
 from backstay.schema.kind import Kind
+from backstay.schema.kind.zone import find_zone, in_zone
 from backstay.schema.served import Served, SQLFunction
 from backstay.settings import Settings
 
@@ -74,7 +75,8 @@ class Rest:
                 asked, await self._road.explain(asked.query, caller, asked.format.explaining, asked.refusal)
             )
         try:
-            reply = await self._ask(asked, caller)
+            asking = self._ask if asked.preferences.timezone is None else self._ask_from
+            reply = await asking(asked, caller)
         except _Undone as undone:
             reply = undone.reply
         if asked.format.media is Media.CSV:
@@ -89,6 +91,14 @@ class Rest:
         if request.method not in _ROOT_METHODS:
             raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}", allow=_ROOT_METHODS)
         return self._description.root(request, caller, schema, profile)
+
+    async def _ask_from(self, asked: Asked, caller: Caller) -> Reply:
+        """Ask from a time zone: in it moments are read and shown."""
+        zone = find_zone(asked.preferences.timezone or "")
+        if zone is None:
+            return await self._ask(asked, caller)
+        with in_zone(zone):
+            return await self._ask(asked, replace(caller, timezone=zone))
 
     async def _ask(self, asked: Asked, caller: Caller) -> Reply:
         def judge(reply: Reply) -> None:

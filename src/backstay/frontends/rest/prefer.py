@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from backstay.errors import InvalidParameter, PreferenceError
 from backstay.query.nodes import Call, Count, Delete, Insert, Missing, Query, Resolution, Select, Update
+from backstay.schema.kind.zone import find_zone
 
 E = TypeVar("E", bound=Enum)
 
@@ -74,8 +73,6 @@ class Preferences:
 
 NOTHING: Final = Preferences()
 
-_OFFSET: Final = re.compile(r"[+-](?:0?[0-9]|1[0-5])(?::?[0-5][0-9])?")
-_ZONE: Final = re.compile(r"[A-Za-z0-9_+\-]+(?:/[A-Za-z0-9_+\-]+)*")
 _LONGEST_COUNT: Final = 18
 
 
@@ -146,21 +143,8 @@ def verify_preferences(preferences: Preferences) -> None:
         return
     if preferences.strict and preferences.unknown:
         raise PreferenceError(detail=f"Invalid preferences: {', '.join(preferences.unknown)}")
-    if preferences.timezone is not None and not _is_zone(preferences.timezone):
+    if preferences.timezone is not None and find_zone(preferences.timezone) is None:
         raise InvalidParameter(f'invalid value for parameter "TimeZone": "{preferences.timezone}"')
-
-
-@lru_cache(maxsize=1024)
-def _is_zone(name: str) -> bool:
-    if _OFFSET.fullmatch(name):
-        return True
-    if len(name) > 64 or not _ZONE.fullmatch(name):
-        return False
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, LookupError):
-        return False
-    return True
 
 
 def applied(preferences: Preferences, query: Query, *, keyed: bool = True) -> str | None:
@@ -188,5 +172,7 @@ def _applied(preferences: Preferences, query: Query, keyed: bool) -> Iterator[st
         yield f"tx={preferences.ending.value}"
     if preferences.handling:
         yield f"handling={preferences.handling.value}"
+    if preferences.timezone is not None:
+        yield f"timezone={preferences.timezone}"
     if preferences.strict and preferences.max_affected is not None and isinstance(query, Update | Delete | Call):
         yield f"max-affected={preferences.max_affected}"

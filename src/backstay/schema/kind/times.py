@@ -2,7 +2,8 @@
 
 PostgreSQL reads many more forms (``Jan 8, 1999``, ``now``, ``infinity``, names of zones), whose meaning hangs on the
 clock or on a server's settings; they are refused here, so that a literal means the same on every database. A time
-without zone is in UTC where one is needed. Years run from 1 to 9999.
+without zone is in UTC where one is needed, and a moment in the zone that the request asked for
+(:data:`~backstay.schema.kind.zone.ZONE`). Years run from 1 to 9999.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import sqlalchemy as sa
 
 from backstay.errors import DatabaseFault, DataFault, DateOutOfRange, InvalidDate
 from backstay.schema.kind.kind import LONGEST_TIME, Canonical, Kind
+from backstay.schema.kind.zone import ZONE, moment_of
 
 _DASHED = r"(?P<year>\d{4,6})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 _DATE = rf"(?:{_DASHED}|(?P<ymd>\d{{8}}))"
 _TIME = r"(?:(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?|(?P<hms>\d{6}))(?P<fraction>\.\d*)?"
-_ZONE = r"(?:[Zz]|(?i:UTC|GMT)|(?P<sign>[+-])(?P<zone>\d{1,2}(?::?\d{2}(?::?\d{2})?)?))"
+_ZONE = r"(?P<zoned>[Zz]|(?i:UTC|GMT)|(?P<sign>[+-])(?P<zone>\d{1,2}(?::?\d{2}(?::?\d{2})?)?))"
 _BOTH: Final = re.compile(rf"\s*{_DATE}(?:(?:\s*[Tt]\s*|\s+){_TIME}(?:\s*{_ZONE})?)?\s*", re.ASCII)
 _CLOCK: Final = re.compile(rf"\s*(?:{_DASHED}\s+(?=\d+:)|[Tt])?{_TIME}(?:\s*{_ZONE})?\s*", re.ASCII)
 _MIDNIGHT: Final = timedelta()
@@ -141,7 +143,12 @@ def _timestamp_text(match: Match) -> str:
 
 def _instant_text(match: Match) -> str:
     day, clock, offset = _parts(match)
-    return _trim((datetime.combine(day, time()) + (clock - offset)).isoformat()) + "+00:00"
+    zone = None if match["zoned"] else ZONE.get()
+    if zone is not None:
+        moment = moment_of(datetime.combine(day, time()) + clock, zone)
+    else:
+        moment = datetime.combine(day, time()) + (clock - offset)
+    return _trim(moment.isoformat()) + "+00:00"
 
 
 def _time_text(match: Match) -> str:

@@ -17,6 +17,7 @@ from backstay.dialects.dialect import Row
 from backstay.dialects.sqlite.door import dbapi
 from backstay.dialects.sqlite.open import Deadline
 from backstay.dialects.sqlite.turn import SEATS, Seat, Turn, refuse_waiting_for_oneself
+from backstay.schema.kind.zone import Zone
 from backstay.settings import Settings
 
 T = TypeVar("T")
@@ -183,6 +184,9 @@ class SessionTransaction:
     async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
         """Run one statement once per parameter set and return all rows."""
         return [row for each in parameters for row in await self.fetch(text, each)]
+
+    async def show_in(self, zone: Zone) -> None:
+        """The statements do it."""
 
 
 class Sessions:

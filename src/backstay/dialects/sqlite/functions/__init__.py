@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import apsw.sqlite_extra
 
-from backstay.dialects.sqlite.functions import arrays, casts, conversions, decimals, documents, texts, times
+from backstay.dialects.sqlite.functions import arrays, casts, conversions, decimals, documents, texts, times, zones
 from backstay.errors import DatabaseFault, NotNullViolation
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
@@ -109,6 +109,7 @@ FUNCTIONS: tuple[tuple[str, Callable[..., Any], int], ...] = (
     ("document_item", documents.document_item, 2),
     ("fit_integer", casts.fit_integer, 2),
     ("fit_text", casts.fit_text, 2),
+    *zones.FUNCTIONS,
 )
 """Every scalar function: its name, what computes it, and how many arguments it takes (-1: any)."""
 

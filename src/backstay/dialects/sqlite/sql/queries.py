@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import base
 from sqlalchemy.sql import elements, functions, operators, sqltypes
 
+from backstay.dialects.sql.moments import with_zone_of
 from backstay.dialects.sqlite.sql import arithmetic, moments, spellings
 from backstay.dialects.sqlite.sql.spellings import COLLATE
 
@@ -116,7 +117,7 @@ class QueryCompiler(PlainCompiler):  # type: ignore[misc]
     def visit_binary(self, binary: Any, override_operator: Any = None, **kw: Any) -> str:
         """An operator with its operands, computed by a function where SQLite's own would mean something else."""
         operator = override_operator or binary.operator
-        kw = moments.with_zone_of(binary, kw)
+        kw = with_zone_of(binary, kw)
         if operator in arithmetic.OPERATORS:
             template = arithmetic.spell(operator, _affinity(binary.left), _affinity(binary.right))
             if template is not None:
