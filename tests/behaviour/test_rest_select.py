@@ -188,8 +188,29 @@ def test_select_that_cannot_be_is_refused(
     assert message is None or answer.json["message"] == message
 
 
-def test_count_of_all_rows_is_told_without_aggregates(art: Door) -> None:
-    assert art.rows("/paintings?select=count") == [{"count": 5}]
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("/paintings?select=count", [{"count": 5}]),
+        ("/paintings?select=n:count::text", [{"n": "5"}]),
+        ("/artists?select=id,paintings!artist_id(count)&id=eq.4", [{"id": 4, "paintings": [{"count": 2}]}]),
+        ("/paintings?select=id,artist(count)&id=eq.1", [{"id": 1, "artist": {"count": 1}}]),
+        # in a spread it counts where it stands
+        ("/paintings?select=id,...owner(count)&order=id&id=lt.3", [{"id": 1, "count": 0}, {"id": 2, "count": 1}]),
+        (
+            "/artists?select=id,...paintings!artist_id(count)&order=id&id=gt.2",
+            [{"id": 3, "count": [0]}, {"id": 4, "count": [2]}],
+        ),
+    ],
+)
+def test_count_is_there_where_aggregates_are_disabled(art: Door, url: str, found: Any) -> None:
+    assert art.rows(url) == found
+
+
+@pytest.mark.parametrize("select", ["count()", "id.sum()", "artist(born.max())", "...artist(count())"])
+def test_aggregates_are_refused_where_they_are_disabled(art: Door, select: str) -> None:
+    answer = art.get(f"/paintings?select={select}")
+    assert (answer.status, answer.code) == (400, "PGRST123")
 
 
 @pytest.mark.parametrize("path", ["/nosuch", "/paintngs", "/Paintings"])

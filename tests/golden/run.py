@@ -30,10 +30,11 @@ Query: TypeAlias = Select | Insert | Update | Delete
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and who asks."""
+    """A request, who asks, and whether they may aggregate."""
 
     request: Request
     caller: Caller
+    aggregates: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,18 @@ class Answered:
 
 
 def read_request(file: Path) -> Case:
-    """Read ``request.http``: a request line, headers (``as:`` says who asks), a blank line, the body."""
+    """Read ``request.http``: a request line, headers, a blank line, the body.
+
+    ``as:`` says who asks, ``aggregates: on`` allows aggregates.
+    """
     head, _, body = file.read_text(encoding="utf-8").partition("\n\n")
     first, *lines = head.splitlines()
     method, target = first.split(" ", 1)
     path, _, query = target.strip().partition("?")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     caller = CALLERS[headers.pop("as", "anon")]
-    return Case(Request(method, path, query, headers, body.strip().encode()), caller)
+    aggregates = headers.pop("aggregates", "off") == "on"
+    return Case(Request(method, path, query, headers, body.strip().encode()), caller, aggregates)
 
 
 class Golden:
@@ -69,7 +74,7 @@ class Golden:
 
     async def _answer(self, name: str, url: str, case: Case) -> Answered:
         app = build(url)
-        app.configure(transaction_override=True)
+        app.configure(transaction_override=True, aggregates=case.aggregates)
         await app.start()
         try:
             if name not in self._filled:
@@ -84,7 +89,7 @@ def undone(case: Case) -> Case:
     """The same request, its writes rolled back after they were answered: every case starts from the same rows."""
     preferences = [each for each in (case.request.headers.get("prefer"), "tx=rollback") if each]
     headers = {**case.request.headers, "prefer": ", ".join(preferences)}
-    return Case(replace(case.request, headers=headers), case.caller)
+    return replace(case, request=replace(case.request, headers=headers))
 
 
 async def ask(app: Backstay, case: Case) -> Response:
@@ -109,7 +114,7 @@ def _compiled(app: Backstay, case: Case) -> tuple[str, str]:
 
 def _plan(app: Backstay, query: Query, caller: Caller) -> str:
     _, values = split(query)
-    resolved = resolve(slotted(query), app.schema, may_know=lambda served: True)
+    resolved = resolve(slotted(query), app.schema, may_know=lambda served: True, aggregates=True)
     text = re.sub(r"/\S+/(\w+\.py):\d+", r"\1", explain(resolved, caller, values))
     return f"{text}\n"
 

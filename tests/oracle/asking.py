@@ -89,7 +89,7 @@ def spell(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Asking:
-    """A select of one table, with filters, embeds, an order by id, a page and a count."""
+    """A select of one table, with filters, embeds, spreads, an order by id, a page and a count."""
 
     table: str
     columns: tuple[str, ...]
@@ -100,30 +100,37 @@ class Asking:
     offset: int = 0
     counted: bool = False
     aggregates: tuple[tuple[str, str], ...] = ()
+    spreads: tuple[Embedding, ...] = ()
+
+    @property
+    def aggregated(self) -> bool:
+        """Whether the answer is groups of rows."""
+        return bool(self.aggregates) or any(spread.asking.aggregated for spread in self.spreads)
 
     def node(self) -> Select:
         return Select(
             self.table,
             items=self.items(),
             where=tuple(each.node() for each in self.where),
-            order=() if self.aggregates else (Order(Field("id"), self.descending),),
+            order=() if self.aggregated else (Order(Field("id"), self.descending),),
             page=Page(self.limit, self.offset, limited=self.limit is not None, skipping=self.offset > 0),
             count=Count.EXACT if self.counted else Count.NONE,
         )
 
-    def items(self) -> tuple[Item, ...]:
-        picks: list[Item] = [Pick(Field(column)) for column in self.columns]
+    def items(self, prefix: str = "") -> tuple[Item, ...]:
+        picks: list[Item] = [Pick(Field(column), f"{prefix}{column}") for column in self.columns]
         picks += [
-            Pick(Field(column) if column else None, f"{name}_{column}", None, Aggregate(name))
+            Pick(Field(column) if column else None, f"{prefix}{name}_{column}", None, Aggregate(name))
             for name, column in self.aggregates
         ]
-        return (*picks, *[embed.node() for embed in self.embeds])
+        spread = [each.node(f"{prefix}{each.relation}_") for each in self.spreads]
+        return (*picks, *[embed.node() for embed in self.embeds], *spread)
 
     def answer(self, world: World, rules: Rules) -> tuple[list[Row], int]:
         """The rows of the page, and how many there are in all."""
         found = [row for row in world.rows[self.table] if self.keeps(row, world, rules)]
-        if self.aggregates:
-            groups = aggregate(found, self.columns, self.aggregates)
+        if self.aggregated:
+            groups = self.groups(found, world, rules)
             return groups, len(groups)
         found.sort(key=lambda row: row["id"], reverse=self.descending)
         end = None if self.limit is None else self.offset + self.limit
@@ -131,18 +138,56 @@ class Asking:
 
     def keeps(self, row: Row, world: World, rules: Rules) -> bool:
         rule = rules[self.table]
+        needed = [embed for embed in (*self.embeds, *self.spreads) if embed.inner]
         return (
             rule is not None
             and rule.holds(row, world) is True
             and all(each.holds(row) is True for each in self.where)
-            and all(embed.matches(self.table, row, world, rules) for embed in self.embeds if embed.inner)
+            and all(embed.matches(self.table, row, world, rules) for embed in needed)
         )
 
-    def show(self, row: Row, world: World, rules: Rules) -> Row:
-        shown = {column: row[column] for column in self.columns}
+    def show(self, row: Row | None, world: World, rules: Rules, prefix: str = "") -> Row:
+        """What a row shows; with a prefix, inside a spread, where there may be none."""
+        shown = {f"{prefix}{column}": None if row is None else row[column] for column in self.columns}
         for embed in self.embeds:
-            shown[embed.relation] = embed.show(self.table, row, world, rules)
+            shown[embed.relation] = embed.show(self.table, row, world, rules) if row is not None else None
+        for spread in self.spreads:
+            one = None if row is None else spread.one(self.table, row, world, rules)
+            shown |= spread.asking.show(one, world, rules, f"{prefix}{spread.relation}_")
         return shown
+
+    # Groups --------------------------------------------------------------------------------------------------
+
+    def groups(self, rows: list[Row], world: World, rules: Rules) -> list[Row]:
+        """The groups of the rows; without keys one, even of no rows."""
+        shown = [self.show(row, world, rules) for row in rows]
+        keyed = bool(self.columns or self.embeds or self.keyed_spreads())
+        groups: dict[str, list[Row]] = {} if keyed else {"": []}
+        keys: dict[str, Row] = {"": {}}
+        for row, key in zip(rows, shown, strict=True):
+            groups.setdefault(repr(key) if keyed else "", []).append(row)
+            keys[repr(key)] = key
+        return [
+            {**(keys[group] if keyed else {}), **self.figures(list(members), world, rules)}
+            for group, members in groups.items()
+        ]
+
+    def keyed_spreads(self) -> bool:
+        """Whether a spread has keys."""
+        return any(each.asking.columns or each.asking.embeds or each.asking.keyed_spreads() for each in self.spreads)
+
+    def figures(self, rows: list[Row], world: World, rules: Rules, prefix: str = "") -> Row:
+        """The aggregates of one group, those of spreads among them."""
+        found = {f"{prefix}{name}": value for name, value in _figures(rows, self.aggregates).items()}
+        for spread in self.spreads:
+            ones = [spread.one(self.table, row, world, rules) for row in rows]
+            related = [one for one in ones if one is not None]
+            found |= spread.asking.figures(related, world, rules, f"{prefix}{spread.relation}_")
+        return found
+
+    def tables(self) -> list[str]:
+        """Every table that is read."""
+        return [self.table, *[name for each in (*self.embeds, *self.spreads) for name in each.tables(self.table)]]
 
 
 @dataclass(frozen=True)
@@ -153,15 +198,17 @@ class Embedding:
     asking: Asking
     inner: bool = False
 
-    def node(self) -> Embed:
+    def node(self, prefix: str | None = None) -> Embed:
+        """With a prefix for the keys: a spread."""
         inner = self.asking
         return Embed(
             self.relation,
-            items=inner.items(),
+            items=inner.items(prefix or ""),
             join=Join.INNER if self.inner else Join.LEFT,
+            spread=prefix is not None,
             where=tuple(each.node() for each in inner.where),
-            order=(Order(Field("id"), inner.descending),),
-            page=Page(inner.limit, 0, limited=inner.limit is not None),
+            order=() if inner.aggregated else (Order(Field("id"), inner.descending),),
+            page=Page() if prefix is not None else Page(inner.limit, 0, limited=inner.limit is not None),
         )
 
     def related(self, table: str, row: Row, world: World, rules: Rules) -> list[Row]:
@@ -178,10 +225,18 @@ class Embedding:
     def matches(self, table: str, row: Row, world: World, rules: Rules) -> bool:
         return bool(self.related(table, row, world, rules))
 
+    def one(self, table: str, row: Row, world: World, rules: Rules) -> Row | None:
+        """The related row, where there is at most one."""
+        found = self.related(table, row, world, rules)
+        return found[0] if found else None
+
     def show(self, table: str, row: Row, world: World, rules: Rules) -> Any:
         found = self.related(table, row, world, rules)
+        if self.asking.aggregated:
+            groups = self.asking.groups(found, world, rules)
+            return groups[0] if LINKS[table][self.relation].to_one else groups
         if LINKS[table][self.relation].to_one:
-            return self.asking.show(found[0], world, rules) if found else None
+            return self.asking.show(found[0], world, rules) if found and self.asking.limit != 0 else None
         found.sort(key=lambda each: each["id"], reverse=self.asking.descending)
         return [self.asking.show(each, world, rules) for each in found[: self.asking.limit]]
 
@@ -189,15 +244,7 @@ class Embedding:
         """Every table that the embed reads."""
         link = LINKS[table][self.relation]
         through = [link.through[0]] if link.through is not None else []
-        return [link.target, *through, *[name for each in self.asking.embeds for name in each.tables(link.target)]]
-
-
-def aggregate(rows: list[Row], keys: tuple[str, ...], wanted: tuple[tuple[str, str], ...]) -> list[Row]:
-    """The groups of the rows; without keys one, even of no rows."""
-    groups: dict[tuple[Any, ...], list[Row]] = {} if keys else {(): []}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return [{**dict(zip(keys, group, strict=True)), **_figures(members, wanted)} for group, members in groups.items()]
+        return [*through, *self.asking.tables()] if link.target == self.asking.table else []
 
 
 def _figures(rows: list[Row], wanted: tuple[tuple[str, str], ...]) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -175,7 +176,13 @@ def asking(table: str, depth: int = 2, *, root: bool = True) -> st.SearchStrateg
     if depth and links:
         one = st.sampled_from(sorted(links)).flatmap(
             lambda name: st.builds(
-                Embedding, st.just(name), asking(links[name].target, depth - 1, root=False), st.booleans()
+                Embedding,
+                st.just(name),
+                st.one_of(
+                    asking(links[name].target, depth - 1, root=False),
+                    aggregated(links[name].target, 0, 1),
+                ),
+                st.booleans(),
             )
         )
         embeds = st.lists(one, max_size=2, unique_by=lambda each: each.relation).map(tuple)
@@ -189,19 +196,40 @@ def asking(table: str, depth: int = 2, *, root: bool = True) -> st.SearchStrateg
         st.one_of(st.none(), st.integers(0, 8)),
         st.integers(0, 4) if root else st.just(0),
         st.booleans() if root else st.just(False),
+        spreads=related(table, plain_one) if depth else st.just(()),
     )
     return st.one_of(plain, plain, plain, aggregated(table)) if root else plain
 
 
 @cache
-def aggregated(table: str) -> st.SearchStrategy[Asking]:
+def aggregated(table: str, keys: int = 2, depth: int = 2) -> st.SearchStrategy[Asking]:
     """Groups: without an order, so without a page."""
     wanted = [("count", ""), *[("count", column) for column in VALUES[table]]]
     wanted += [(name, column) for name in ("sum", "max", "min") for column in NUMBERS[table]]
     return st.builds(
         Asking,
         st.just(table),
-        st.lists(st.sampled_from(sorted(VALUES[table])), max_size=2, unique=True).map(tuple),
+        st.lists(st.sampled_from(sorted(VALUES[table])), max_size=keys, unique=True).map(tuple),
         st.lists(filters(table), max_size=2).map(tuple),
+        embeds=related(table, plain_one, to_one=False) if keys and depth else st.just(()),
+        counted=st.booleans() if depth == 2 else st.just(False),
         aggregates=st.lists(st.sampled_from(wanted), min_size=1, max_size=3, unique=True).map(tuple),
+        spreads=related(table, lambda target: aggregated(target, keys, depth - 1)) if depth else st.just(()),
     )
+
+
+def plain_one(table: str) -> st.SearchStrategy[Asking]:
+    return asking(table, 0, root=False)
+
+
+def related(
+    table: str, drawn: Callable[[str], st.SearchStrategy[Asking]], *, to_one: bool = True
+) -> st.SearchStrategy[tuple[Embedding, ...]]:
+    """At most one relation; ``to_one``: to one row alone."""
+    links = {name: link for name, link in LINKS[table].items() if link.to_one or not to_one}
+    if not links:
+        return st.just(())
+    one = st.sampled_from(sorted(links)).flatmap(
+        lambda name: st.builds(Embedding, st.just(name), drawn(links[name].target), st.booleans())
+    )
+    return st.lists(one, max_size=1).map(tuple)

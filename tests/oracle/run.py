@@ -70,7 +70,7 @@ async def disagreement(road: Road, asked: Asking, world: World, rules: Rules, *,
         rows, counted = await ask(road, asked, caller(world.me, knowing=knowing))
     except PermissionDenied:
         return None if may_be_denied(asked, world, rules) else f"denied: {asked}"
-    if asked.aggregates:
+    if asked.aggregated:
         expected, rows = (sorted(each, key=repr) for each in (_plain(expected), _plain(rows)))
     if _plain(rows) != _plain(expected):
         return f"{asked}\nexpected {expected}\nanswered {rows}"
@@ -92,8 +92,7 @@ def _plain(value: Any) -> Any:
 
 def may_be_denied(asked: Asking, world: World, rules: Rules) -> bool:
     """Whether a table that is read has no rule, or one that lets this caller see no row of any content."""
-    tables = {asked.table, *[name for embed in asked.embeds for name in embed.tables(asked.table)]}
-    return any(_lets_nothing(rules[table], table, world) for table in tables)
+    return any(_lets_nothing(rules[table], table, world) for table in set(asked.tables()))
 
 
 def _lets_nothing(rule: Term | None, table: str, world: World) -> bool:

@@ -124,7 +124,7 @@ def _answer(plan: Plan, start: Start) -> Statement | None:
     alias = emission.alias(returning.source)
     joined = [alias.c[name] == keys[name] for name in resolved.source.served.key]
     select = emission.select(returning, joined)
-    if not returning.order:
+    if not returning.order and not returning.aggregated:
         select = select.order_by(position)
     return emission.compile(emission.whole(select))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from backstay.errors import (
     UnknownPayloadColumn,
     UnknownType,
 )
+from backstay.plan.aggregate import aggregated, check_groups, taken
 from backstay.plan.cast import check_cast
 from backstay.plan.find import find_column, find_relation, find_resource
 from backstay.plan.resolved import (
@@ -127,7 +128,7 @@ class _Resolution:
     ) -> Rows:
         outputs = tuple(output for item in items for output in self.item(source, item))
         branches = tuple(output for output in outputs if isinstance(output, Branch))
-        return Rows(
+        rows = Rows(
             source=source,
             outputs=outputs,
             where=self.filters(source, where, branches),
@@ -135,6 +136,8 @@ class _Resolution:
             limit=_slot(page.limit) if page.limited else None,
             offset=_slot(page.offset) if page.skipping else None,
         )
+        check_groups(rows)
+        return rows
 
     def item(self, source: Source, item: nodes.Item) -> Iterator[Output | Branch]:
         if isinstance(item, Everything):
@@ -151,15 +154,22 @@ class _Resolution:
             raise AggregatesDisabled
         if pick.field is None:
             return Output(pick.alias or "count", None, None, pick.aggregate, _cast(pick.aggregate_cast, BIGINT))
-        if pick.field.name == "count" and not pick.field.path and "count" not in source.served.visible:
-            # A table has no such column: PostgreSQL reads `t.count` as count(t).
-            return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast, BIGINT))
+        if pick.aggregate is None and _is_count(pick.field, source.served):
+            return Output(pick.alias or "count", None, None, Aggregate.COUNT, _cast(pick.cast, BIGINT), standing=True)
         target = self.target(source, pick.field)
-        kind = _kind_of(target)
-        cast = _cast(pick.cast, kind)
-        shown = _aggregated(pick.aggregate, cast or kind)
-        key = pick.alias or (pick.aggregate.value if pick.aggregate else _path_key(pick.field))
-        return Output(key, target, cast, pick.aggregate, _cast(pick.aggregate_cast, shown))
+        cast = _cast(pick.cast, target.kind)
+        if pick.aggregate is None:
+            return Output(pick.alias or _path_key(pick.field), target, cast)
+        given = cast or target.kind
+        kind = taken(pick.aggregate, given)
+        shown = aggregated(pick.aggregate, kind)
+        return Output(
+            pick.alias or pick.aggregate.value,
+            target,
+            cast if kind is given else kind,
+            pick.aggregate,
+            _cast(pick.aggregate_cast, shown),
+        )
 
     def branch(self, source: Source, embed: Embed) -> Branch:
         relation = find_relation(self.schema, source.served, embed.relation, embed.hint, self.may_know)
@@ -168,7 +178,7 @@ class _Resolution:
         if relation.junction is not None and relation.junction.resource is not None:
             junction = self.source(self.schema.resources[relation.junction.resource])
         rows = self.rows(target, embed.items, embed.where, embed.order, embed.page)
-        if embed.spread and not relation.cardinality.to_one and rows.aggregated:
+        if embed.spread and not relation.cardinality.to_one and rows.hoists:
             raise NotImplementedHere(detail="Aggregates are not implemented for one-to-many or many-to-many spreads.")
         return Branch(
             key=embed.key,
@@ -209,6 +219,10 @@ class _Resolution:
                 detail=f"'{source.served.name[1]}' and '{term.relation}' do not form a many-to-one or "
                 "one-to-one relationship",
             )
+        output = _shown_as(term.field, branch)
+        if output is not None and output.target is not None and (output.cast is None or not term.field.path):
+            target = replace(output.target, path=(*output.target.path, *term.field.path))
+            return Sort(_sortable(target, output.cast), term.descending, nulls_first, branch, output.cast)
         return Sort(_sortable(self.target(branch.rows.source, term.field)), term.descending, nulls_first, branch)
 
     # Filters -------------------------------------------------------------------------------------------------
@@ -235,11 +249,6 @@ class _Resolution:
         )
 
 
-def _kind_of(target: Target) -> Kind:
-    """What a target's values are: a path leads to text or to JSON."""
-    return CASTS["text" if target.path[-1].text else "jsonb"] if target.path else target.column.kind
-
-
 def _slot(value: Any) -> Slot:
     assert isinstance(value, Slot), "a query is resolved with slots in the place of its values"
     return value
@@ -254,7 +263,7 @@ def _null_embed(asked: Comparison, branches: tuple[Branch, ...]) -> Branch | Non
 def _accept(target: Target, asked: Comparison) -> None:
     """Refuse an operator that the target's type does not have."""
     kind = target.column.kind
-    name = _kind_of(target).name
+    name = target.kind.name
     if asked.operator == "is" and asked.word in ("true", "false", "unknown") and name != "boolean":
         told = "json" if kind.name == "json" and name == "jsonb" else name
         raise TypeMismatch(f"argument of IS {asked.word.upper()} must be type boolean, not type {told}")
@@ -265,7 +274,7 @@ def _accept(target: Target, asked: Comparison) -> None:
             f"operator does not exist: json {sign} unknown",
             hint=_NO_OPERATOR,
         )
-    if not isinstance(_kind_of(target), Foreign) and not _has(name, asked.operator, takes):
+    if not isinstance(target.kind, Foreign) and not _has(name, asked.operator, takes):
         sign = _SIGNS.get(asked.operator, OPERATORS[asked.operator].sql)
         raise UnknownOperator(f"operator does not exist: {name} {sign} unknown", hint=_NO_OPERATOR)
     if asked.language is not None and not asked.language.replace("_", "").isalnum():
@@ -281,8 +290,17 @@ def _has(name: str, operator: str, takes: Takes) -> bool:
     return takes is not Takes.RANGE
 
 
-def _sortable(target: Target) -> Target:
-    if target.column.kind.name == "json" and not target.path:
+def _shown_as(asked: Field, branch: Branch) -> Output | None:
+    """The key of an embed that is no column of its resource, by which rows are ordered."""
+    if asked.name in branch.rows.source.served.visible:
+        return None
+    outputs = (output for output in branch.rows.outputs if isinstance(output, Output))
+    return next((output for output in outputs if output.key == asked.name and output.aggregate is None), None)
+
+
+def _sortable(target: Target, cast: Kind | None = None) -> Target:
+    kind = target.kind if cast is None else cast
+    if kind.name == "json":
         raise UnknownOperator(
             "could not identify an ordering operator for type json",
             hint="Use an explicit ordering operator or modify the query.",
@@ -344,11 +362,9 @@ def _cast(name: str | None, source: Kind) -> Kind | None:
     return kind
 
 
-def _aggregated(aggregate: Aggregate | None, kind: Kind) -> Kind:
-    """What kind an aggregate is, as far as casts care."""
-    if aggregate is Aggregate.COUNT:
-        return BIGINT
-    return CASTS["numeric"] if aggregate in (Aggregate.SUM, Aggregate.AVG) else kind
+def _is_count(asked: Field, served: Served) -> bool:
+    """Whether a column that a table does not have is ``count``: PostgreSQL reads ``t.count`` as ``count(t)``."""
+    return asked.name == "count" and not asked.path and "count" not in served.visible
 
 
 def _path_key(asked: Field) -> str:

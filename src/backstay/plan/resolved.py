@@ -9,7 +9,7 @@ from backstay.query.nodes import Aggregate, Connective, Count, Join, Missing, Qu
 from backstay.query.operators import Operator
 from backstay.query.shape import Slot
 from backstay.schema.column import Column
-from backstay.schema.kind import Kind
+from backstay.schema.kind import CASTS, Kind
 from backstay.schema.relation import Relation
 from backstay.schema.served import Served
 
@@ -29,6 +29,11 @@ class Target:
     source: Source
     column: Column
     path: tuple[Step, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """What its values are: a path leads to text or to JSON."""
+        return CASTS["text" if self.path[-1].text else "jsonb"] if self.path else self.column.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,18 @@ Predicate: TypeAlias = Test | Match | Combination
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One key of a row. Without a target: ``count()``."""
+    """One key of a row. Without a target: ``count()``.
+
+    ``standing``: it is the ``count`` that is written like a column, which counts where it stands: inside a spread it is
+    not taken to be one of the rows around.
+    """
 
     key: str
     target: Target | None
     cast: Kind | None = None
     aggregate: Aggregate | None = None
     aggregate_cast: Kind | None = None
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Sort:
     descending: bool
     nulls_first: bool
     branch: Branch | None = None
+    cast: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +116,14 @@ class Rows:
     def aggregated(self) -> bool:
         """Whether the rows are groups of rows."""
         return any(
-            (isinstance(output, Output) and output.aggregate is not None)
-            or (isinstance(output, Branch) and output.spread and output.to_one and output.rows.aggregated)
+            output.hoists if isinstance(output, Branch) else output.aggregate is not None for output in self.outputs
+        )
+
+    @property
+    def hoists(self) -> bool:
+        """Whether, inside a spread, these rows have aggregates that are of the rows around."""
+        return any(
+            output.hoists if isinstance(output, Branch) else output.aggregate is not None and not output.standing
             for output in self.outputs
         )
 
@@ -127,6 +144,11 @@ class Branch:
     def to_one(self) -> bool:
         """Whether a row has at most one related row here."""
         return self.relation.cardinality.to_one
+
+    @property
+    def hoists(self) -> bool:
+        """Whether it is a spread of one row, with aggregates that are of the rows it hangs on."""
+        return self.spread and self.to_one and self.rows.hoists
 
 
 # The five kinds ----------------------------------------------------------------------------------------------

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy import ColumnElement
-
 from backstay.dialects.dialect import Statement
-from backstay.dialects.payload import Writer
 from backstay.dialects.write import Start, key_columns
 from backstay.plan.guard import Plan
-from backstay.plan.resolved import Read, Rows
+from backstay.plan.resolved import Read
 from backstay.query.nodes import Count
 
 
@@ -36,15 +29,5 @@ def compile_rows(plan: Plan, start: Start) -> Statement:
         select = select.order_by(position)
     statement = emission.whole(select)
     if resolved.count is not Count.NONE:
-        statement = statement.add_columns(_total(emission, rows, joined))
+        statement = statement.add_columns(emission.total(rows, joined))
     return emission.compile(statement)
-
-
-def _total(emission: Writer, rows: Rows, joined: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """How many of the rows there are, whatever the page."""
-    conditions = [*joined, *emission.where(rows)]
-    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(emission.alias(rows.source))
-    found = found.where(*conditions)
-    if rows.aggregated:
-        found = found.group_by(*emission.groups(rows))
-    return sa.select(sa.func.count()).select_from(found.correlate(None).subquery()).scalar_subquery()

@@ -62,7 +62,7 @@ class PostgreSQLEmission(Writer):
         return sa.select(_array(_row())).select_from(page).scalar_subquery()
 
     def json_object(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
-        page = select.limit(sa.literal_column("1")).subquery(_ROWS)
+        page = select.subquery(_ROWS)
         return sa.select(func.row_to_json(_row())).select_from(page).scalar_subquery()
 
     def json_value(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -88,6 +88,11 @@ class PostgreSQLEmission(Writer):
             arrow, type_ = ("->>", sa.Text()) if step.text else ("->", document)
             value = value.op(arrow, precedence=15, return_type=type_)(key)
         return value
+
+    def groupable(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        # Embeds and spreads are `json`, which has no equality.
+        is_json = kind.name == "jsonb" and not isinstance(value.type, CASTS["jsonb"].sql.__class__)
+        return sa.cast(value, CASTS["jsonb"].sql) if is_json else value
 
     # Lists and patterns --------------------------------------------------------------------------------------
 

@@ -7,43 +7,49 @@ JSON is made and how lists are asked.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Statement
-from backstay.dialects.sql.filters import Filters, shallow
-from backstay.plan.resolved import Branch, Output, Read, Rows, Sort, Source
-from backstay.query.nodes import Aggregate, Count, Join
-from backstay.schema.kind import CASTS, Kind
+from backstay.dialects.sql.groups import Groups
+from backstay.plan.resolved import Branch, Output, Read, Rows, Sort
+from backstay.query.nodes import Count
+from backstay.schema.kind import Kind
 
 Labelled: TypeAlias = tuple[str, ColumnElement[Any]]
 
-_BIGINT = CASTS["bigint"]
 
-
-class Emission(Filters):
+class Emission(Groups):
     """One statement in the making: what it selects, row by row, and the related rows in them."""
 
     # Rows ----------------------------------------------------------------------------------------------------
 
-    def where(self, rows: Rows) -> list[ColumnElement[Any]]:
-        """Everything that a row must satisfy: its rule, the filters, the inner embeds."""
-        found = self.rule(rows.source)
-        found += [self.predicate(each) for each in rows.where]
-        found += [self.exists(branch) for branch in rows.branches if branch.join is Join.INNER]
-        return shallow(found, sa.and_)
+    def select(
+        self, rows: Rows, conditions: Sequence[ColumnElement[Any]] = (), branch: Branch | None = None
+    ) -> sa.Select[Any]:
+        """The rows as a select of one labelled column per key, in order, page by page.
 
-    def select(self, rows: Rows, conditions: Iterable[ColumnElement[Any]] = ()) -> sa.Select[Any]:
-        """The rows as a select of one labelled column per key, in order, page by page."""
-        labelled = self.labelled(rows)
-        select = sa.select(*self.packed(labelled)).select_from(self.alias(rows.source))
-        select = select.where(*conditions, *self.where(rows))
-        if rows.aggregated:
-            select = select.group_by(*self.groups(rows))
-        select = select.order_by(*[term for sort in rows.order for term in self.sort(sort)])
+        Arguments:
+            rows: whose.
+            conditions: what is asked beside what the rows say.
+            branch: the embed that the rows are of.
+        """
+        if not rows.aggregated:
+            select = self.in_order(self.scan(rows, self.packed(self.labelled(rows)), conditions, branch), rows)
+        else:
+            groups = self.grouping(rows, conditions, branch)
+            select = groups.select(self.packed(groups.labelled)).group_by(*groups.by).order_by(*groups.order)
+        return self.single(select, rows) if branch is not None and branch.to_one else self.paged(select, rows)
+
+    def in_order(self, select: sa.Select[Any], rows: Rows) -> sa.Select[Any]:
+        """A select of rows, ordered."""
+        return select.order_by(*[self.sort(sort) for sort in rows.order])
+
+    def paged(self, select: sa.Select[Any], rows: Rows) -> sa.Select[Any]:
+        """A select, cut to the page."""
         limit, offset = self.limit(rows.limit), self.offset(rows.offset)
         if limit is not None:
             select = select.limit(limit)
@@ -54,159 +60,66 @@ class Emission(Filters):
         found: dict[str, ColumnElement[Any]] = {}
         for output in rows.outputs:
             if isinstance(output, Output):
-                found[output.key] = self.output(output, rows.source)
+                found[output.key] = self.output(output)
             elif output.spread:
                 found.update(self.spread(output))
             elif output.shown:
                 found[output.key] = self.embed(output)
         return list(found.items())
 
-    def output(self, output: Output, source: Source) -> ColumnElement[Any]:
+    def output(self, output: Output) -> ColumnElement[Any]:
         """One plain key of a row."""
-        if output.target is None:
-            counted: ColumnElement[Any] = sa.func.count()
-            asked = output.aggregate_cast or output.cast
-            return self.shown(counted if asked is None else self.cast(counted, _BIGINT, asked), asked or _BIGINT)
-        value, kind = self.value(output.target)
-        if output.cast is not None:
-            value, kind = self.cast(value, kind, output.cast), output.cast
-        if output.aggregate is not None:
-            value, kind = self.aggregate(output.aggregate, value, kind)
-            if output.aggregate_cast is not None:
-                value, kind = self.cast(value, kind, output.aggregate_cast), output.aggregate_cast
-        return self.shown(value, kind)
-
-    def aggregate(self, aggregate: Aggregate, value: ColumnElement[Any], kind: Kind) -> tuple[ColumnElement[Any], Kind]:
-        """An aggregate of a value, with PostgreSQL's result types."""
-        call = getattr(sa.func, aggregate.value)(value)
-        if aggregate is Aggregate.COUNT:
-            return call, _BIGINT
-        if aggregate in (Aggregate.MAX, Aggregate.MIN):
-            return call, kind
-        return call, self.summed(aggregate, kind)
-
-    def summed(self, aggregate: Aggregate, kind: Kind) -> Kind:
-        """The kind of a sum or an average."""
-        if kind.name in ("real", "double precision"):
-            return CASTS["double precision"]
-        if aggregate is Aggregate.SUM and kind.name in ("smallint", "integer"):
-            return _BIGINT
-        return CASTS["numeric"]
-
-    def groups(self, rows: Rows) -> list[ColumnElement[Any]]:
-        """What aggregated rows are grouped by: every other key of the level."""
-        found: list[ColumnElement[Any]] = []
-        for output in rows.outputs:
-            if isinstance(output, Output) and output.aggregate is None and output.target is not None:
-                value, kind = self.value(output.target)
-                found.append(value if output.cast is None else self.cast(value, kind, output.cast))
-            elif isinstance(output, Branch):
-                found += [self.alias(rows.source).c[ours] for ours, _ in _near_pairs(output)]
-        return found
+        leaf = self.leaf(output, spread=True)
+        return self.told(leaf, leaf.value)
 
     # Embeds --------------------------------------------------------------------------------------------------
 
-    def joined(self, branch: Branch) -> list[ColumnElement[Any]]:
-        """The conditions that make rows related, over the aliases of both sides (and of the junction)."""
-        origin = self.origin_of(branch)
-        target = self.alias(branch.rows.source)
-        junction = branch.relation.junction
-        if junction is None:
-            return [origin.c[ours] == target.c[theirs] for ours, theirs in branch.relation.pairs]
-        between = self.junction(branch)
-        near = [origin.c[ours] == between.c[theirs] for ours, theirs in junction.near]
-        far = [between.c[ours] == target.c[theirs] for ours, theirs in junction.far]
-        rule = self.rule(branch.junction) if branch.junction is not None else []
-        return [*near, *far, *rule]
-
-    def junction(self, branch: Branch) -> Any:
-        """The table between, under its name in this statement."""
-        assert branch.relation.junction is not None
-        if branch.junction is not None:
-            return self.alias(branch.junction)
-        number = -branch.rows.source.number
-        if number not in self.aliases:
-            table = branch.relation.junction.table
-            self.aliases[number] = table.alias(f"{table.name[:50]}_{branch.rows.source.number}j")
-        return self.aliases[number]
-
-    def origin_of(self, branch: Branch) -> Any:
-        """The alias of the rows that a branch hangs on."""
-        return self.alias(self.origins[branch.rows.source.number])
-
-    def related(self, branch: Branch) -> sa.Select[Any]:
-        """The related rows of one row."""
-        select = self.select(branch.rows, self.joined(branch))
-        if branch.relation.junction is not None:
-            select = select.select_from(self.junction(branch))
-        return self.correlated(select, branch)
-
-    def correlated(self, select: sa.Select[Any], branch: Branch) -> sa.Select[Any]:
-        """A sub-select that speaks of its own tables, and of all others as the enclosing rows'."""
-        own = [self.alias(branch.rows.source)]
-        if branch.relation.junction is not None:
-            own.append(self.junction(branch))
-        return select.correlate_except(*own)
-
     def embed(self, branch: Branch) -> ColumnElement[Any]:
         """The value of an embed: an object or an array."""
-        related = self.related(branch)
+        related = self.select(branch.rows, branch=branch)
         return self.json_object(related, branch) if branch.to_one else self.json_array(related, branch)
 
     def spread(self, branch: Branch) -> list[Labelled]:
         """The columns of an embed, hoisted to the row it hangs on."""
-        found: list[Labelled] = []
-        for output in branch.rows.outputs:
-            if isinstance(output, Output):
-                key, value = output.key, self.output(output, branch.rows.source)
-            elif output.spread:
-                inner = self.spread(output)
-                found += [(key, self.hoisted(value, branch)) for key, value in inner]
-                continue
-            elif output.shown:
-                key, value = output.key, self.embed(output)
-            else:
-                continue
-            found.append((key, self.hoisted(value, branch)))
-        return found
+        return [(key, self.hoisted(value, branch)) for key, value in self.labelled(branch.rows)]
 
     def hoisted(self, value: ColumnElement[Any], branch: Branch) -> ColumnElement[Any]:
-        """One value of a spread embed."""
-        rows = branch.rows
-        select: sa.Select[Any] = sa.select(self.json_text(value).label("value")).select_from(self.alias(rows.source))
-        if branch.relation.junction is not None:
-            select = select.select_from(self.junction(branch))
-        select = self.correlated(select.where(*self.joined(branch), *self.where(rows)), branch)
+        """One value of a spread embed: of many rows, an array."""
+        select = self.scan(branch.rows, [self.json_text(value).label("value")], branch=branch)
         if branch.to_one:
-            return self.json_value(select.limit(1).scalar_subquery())
-        select = select.order_by(*[term for sort in rows.order for term in self.sort(sort)])
-        limit, offset = self.limit(rows.limit), self.offset(rows.offset)
-        if limit is not None:
-            select = select.limit(limit)
-        if offset is not None:
-            select = select.offset(offset)
-        return self.json_values(select, branch)
+            return self.json_value(self.single(select, branch.rows).scalar_subquery())
+        select = self.in_order(select, branch.rows).order_by(*self.tie_breaks(branch.rows))
+        return self.json_values(self.paged(select, branch.rows), branch)
 
-    def exists(self, branch: Branch) -> ColumnElement[Any]:
-        """Whether a row has a related row."""
-        select: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self.alias(branch.rows.source))
-        if branch.relation.junction is not None:
-            select = select.select_from(self.junction(branch))
-        return self.correlated(select.where(*self.joined(branch), *self.where(branch.rows)), branch).exists()
+    def tie_breaks(self, rows: Rows) -> list[ColumnElement[Any]]:
+        """What orders rows that their order does not tell apart, so that the arrays of a spread are aligned."""
+        served = rows.source.served
+        alias = self.alias(rows.source)
+        if any(isinstance(output, Output) and output.standing for output in rows.outputs):
+            return []
+        if served.key:
+            return [alias.c[name] for name in served.key]
+        # Rows that are alike in all that is shown of them may stand in any order.
+        return [sa.cast(column, sa.Text()) for column in alias.c]
 
     # Order ---------------------------------------------------------------------------------------------------
 
-    def sort(self, sort: Sort) -> list[ColumnElement[Any]]:
+    def sort(self, sort: Sort) -> ColumnElement[Any]:
         """One term of an order, NULLs placed explicitly."""
+        value, kind = self.sorted_by(sort)
+        return self.placed(self.ordered(value, kind), sort)
+
+    def sorted_by(self, sort: Sort) -> tuple[ColumnElement[Any], Kind]:
+        """What a term of an order compares, and its kind."""
         value, kind = self.value(sort.target)
-        if sort.branch is not None:
-            branch = sort.branch
-            select = sa.select(value).select_from(self.alias(branch.rows.source))
-            select = select.where(*self.joined(branch), *self.where(branch.rows)).limit(1)
-            value = self.correlated(select, branch).scalar_subquery()
-        value = self.ordered(value, kind)
+        if sort.cast is not None:
+            value, kind = self.cast(value, kind, sort.cast), sort.cast
+        return (value if sort.branch is None else self.first(value, sort.branch)), kind
+
+    def placed(self, value: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
+        """A term of an order: which way, and where NULL goes."""
         term = value.desc() if sort.descending else value.asc()
-        return [term.nulls_first() if sort.nulls_first else term.nulls_last()]
+        return term.nulls_first() if sort.nulls_first else term.nulls_last()
 
     # What each dialect says in its own way -------------------------------------------------------------------
 
@@ -238,14 +151,6 @@ class Emission(Filters):
     def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
         """One row: the body (a JSON array as text) and the number of rows of a select."""
 
-    @abstractmethod
-    def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
-        """A value as the wire shows it when it becomes JSON."""
-
-    def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
-        """A value of one kind as another."""
-        return sa.cast(value, target.sql)
-
     # Statements ----------------------------------------------------------------------------------------------
 
     def read(self, count: Count) -> Statement:
@@ -258,17 +163,13 @@ class Emission(Filters):
             statement = statement.add_columns(self.total(rows))
         return self.compile(statement)
 
-    def total(self, rows: Rows) -> ColumnElement[Any]:
-        """How many rows there are, whatever the page."""
-        counted = sa.select(sa.func.count()).select_from(self.alias(rows.source)).where(*self.where(rows))
-        if rows.aggregated:
-            groups = self.groups(rows)
-            inner: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(self.alias(rows.source))
-            inner = inner.where(*self.where(rows))
-            counted = sa.select(sa.func.count()).select_from(inner.group_by(*groups).subquery())
+    def total(self, rows: Rows, conditions: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
+        """How many rows (or groups of rows) there are, whatever the page."""
+        if not rows.aggregated:
+            counted = self.scan(rows, [sa.func.count()], conditions)
+        else:
+            groups = self.grouping(rows, conditions)
+            one: ColumnElement[Any] = sa.literal_column("1") if groups.by else sa.func.count()
+            each = groups.select([one.label("v")]).group_by(*groups.by)
+            counted = sa.select(sa.func.count()).select_from(each.subquery())
         return counted.correlate(None).scalar_subquery()
-
-
-def _near_pairs(branch: Branch) -> Sequence[tuple[str, str]]:
-    junction = branch.relation.junction
-    return branch.relation.pairs if junction is None else junction.near

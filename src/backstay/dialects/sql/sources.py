@@ -32,7 +32,8 @@ class Sources(ABC):
 
     def __init__(self, plan: Plan, *, max_rows: int = 0) -> None:
         self.plan = plan
-        self.max_rows = max_rows
+        # The rows of a change are written, and so they are shown.
+        self.max_rows = max_rows if isinstance(plan.resolved, Read) else 0
         self.parameters: dict[str, Parameter] = {}
         self.aliases: dict[int, Any] = {}
         self.origins = _origins(plan)

@@ -18,8 +18,9 @@ from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.dialects.sqlite.functions.zones import ZONED
+from backstay.plan.aggregate import aggregated
 from backstay.plan.resolved import Branch, Target, Test
-from backstay.query.nodes import Quantifier
+from backstay.query.nodes import Aggregate, Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
@@ -28,6 +29,17 @@ from backstay.schema.kind.symbols import Enumeration
 from backstay.schema.served import Served
 
 _WHOLE = ("smallint", "integer", "bigint")
+_ADDED = {
+    ("smallint", Aggregate.SUM): "sum",
+    ("integer", Aggregate.SUM): "sum",
+    ("interval", Aggregate.SUM): "sum",
+    ("interval", Aggregate.AVG): "interval_avg",
+    ("real", Aggregate.SUM): "real_sum",
+    ("real", Aggregate.AVG): "real_avg",
+    ("double precision", Aggregate.SUM): "float_sum",
+    ("double precision", Aggregate.AVG): "float_avg",
+}
+"""The functions that add up values of each kind; those of all others are exact, in decimals."""
 _AS_JSON = ("numeric", "json", "jsonb")
 _ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
 """Kinds whose equal values may be written differently."""
@@ -75,7 +87,7 @@ class SQLiteEmission(Writer):
         return func.json(sa.select(_listed(page.c.r)).select_from(page).scalar_subquery())
 
     def json_object(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
-        return func.json(select.limit(sa.literal_column("1")).scalar_subquery())
+        return func.json(select.scalar_subquery())
 
     def json_text(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.json_quote(value)
@@ -127,6 +139,33 @@ class SQLiteEmission(Writer):
             # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
             else_=value.concat(quoted("")),
         )
+
+    # Groups --------------------------------------------------------------------------------------------------
+
+    def grouped(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        # A sub-select hands on values, but not their collations.
+        collation = "decimal" if kind.name == "numeric" else "array" if kind.name.endswith("[]") else None
+        if collation is None:
+            return self.comparable(value, kind)
+        return sa.collate(sa.type_coerce(value, sa.Text()), collation)
+
+    def aggregate(self, aggregate: Aggregate, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        found = aggregated(aggregate, kind)
+        if aggregate in (Aggregate.MAX, Aggregate.MIN):
+            return self.extreme(aggregate.value, value, kind)
+        if aggregate is Aggregate.COUNT:
+            return super().aggregate(aggregate, value, kind)
+        name = _ADDED.get((kind.name, aggregate), f"decimal_{aggregate.value}")
+        call: ColumnElement[Any] = getattr(func, name)(value, type_=found.sql)
+        return call
+
+    def extreme(self, name: str, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+        """The greatest or the least value."""
+        if not isinstance(kind, Enumeration):
+            return sa.type_coerce(getattr(func, name)(self.grouped(value, kind)), kind.sql)
+        place = getattr(func, name)(self.ordered(value, kind))
+        labels = [(place == sa.literal_column(str(index)), quoted(label)) for index, label in enumerate(kind.labels)]
+        return sa.type_coerce(sa.case(*labels), kind.sql)
 
     # Arrays and documents ------------------------------------------------------------------------------------
 

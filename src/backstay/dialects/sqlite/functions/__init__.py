@@ -15,7 +15,17 @@ from typing import Any
 import apsw
 import apsw.sqlite_extra
 
-from backstay.dialects.sqlite.functions import arrays, casts, conversions, decimals, documents, texts, times, zones
+from backstay.dialects.sqlite.functions import (
+    arrays,
+    casts,
+    conversions,
+    decimals,
+    documents,
+    sums,
+    texts,
+    times,
+    zones,
+)
 from backstay.errors import DatabaseFault, NotNullViolation
 
 _HARMLESS = apsw.SQLITE_INNOCUOUS
@@ -129,6 +139,8 @@ def register(connection: apsw.Connection) -> None:
         connection.create_scalar_function(name, function, arguments, deterministic=True, flags=_HARMLESS)
     for name, aggregate in AGGREGATES:
         connection.create_window_function(name, aggregate, 1, flags=_HARMLESS)
+    for name, total in sums.SUMS:
+        connection.create_aggregate_function(name, total, 1, flags=_HARMLESS)
     connection.pragma("case_sensitive_like", True)
 
 

@@ -41,10 +41,10 @@ def convert(value: Any, source: str, target: str) -> Any:
     """
     if value is None:
         return None
-    kind = CASTS[target]
     special = _SPECIAL.get((source, target)) or _SPECIAL.get((source, ""))
     if special is not None:
         return special(value, target)
+    kind = CASTS[target]
     if target in _BITS and source in _NUMBERS:
         return _whole(value, target)
     if target == "numeric" and isinstance(value, float):

@@ -3,6 +3,6 @@ SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(
 FROM (SELECT json_object('number', notes_1.number, 'role', json((SELECT json_quote(users_2.role) AS value
 FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
- LIMIT ?))) AS r
+ LIMIT 1))) AS r
 FROM notes AS notes_1
 WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC NULLS LAST) AS anon_2

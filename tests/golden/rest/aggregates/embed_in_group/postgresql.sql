@@ -1,0 +1,10 @@
+-- read
+SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+FROM (SELECT notes_1_g.v1 AS author, count(notes_1_g.v2) AS count
+FROM (SELECT CAST((SELECT row_to_json(_rows) AS row_to_json_1
+FROM (SELECT users_2.role AS role
+FROM users AS users_2
+WHERE notes_1.author_id = users_2.id
+ LIMIT 1) AS _rows) AS JSONB) AS v1, 1 AS v2
+FROM notes AS notes_1
+WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) AND notes_1.number < CAST($3::VARCHAR AS INTEGER)) AS notes_1_g GROUP BY notes_1_g.v1) AS _rows
