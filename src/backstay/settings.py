@@ -45,6 +45,7 @@ class Settings:
     aggregates: bool = _setting(False, "Allow sum, avg, count, max and min in select.")
     require_where: bool = _setting(False, "Refuse an update or delete without a filter.")
     plan_media: bool = _setting(False, "Tell callers the plans of their queries (application/vnd.pgrst.plan).")
+    server_timing: bool = _setting(False, "Tell in Server-Timing how long each step of an answer took.")
     error_verbosity: str = _setting("verbose", "What errors tell: verbose, or minimal (code and message alone).")
     transaction_override: bool = _setting(False, "Honour Prefer: tx=rollback.")
     statement_timeout: timedelta = _setting(timedelta(seconds=10), "Longest time one statement may run.")

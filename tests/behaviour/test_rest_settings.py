@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -118,3 +119,28 @@ def test_a_function_has_no_plan(database_url: str) -> None:
     with opened(database_url, plan_media=True) as art:
         assert art.get("/rpc/add?a=1", accept=PLAN).code == "PGRST107"
         assert art.get("/rpc/nosuch", accept=PLAN).code == "PGRST202"
+
+
+STEPS = re.compile(
+    ", ".join(rf"{step};dur=[0-9]+[.][0-9]" for step in ("jwt", "parse", "plan", "transaction", "response"))
+)
+
+
+def test_answers_tell_how_long_they_took(database_url: str) -> None:
+    with opened(database_url, server_timing=True) as art:
+        for answer in (
+            art.get("/styles"),
+            art.ask("HEAD", "/styles"),
+            art.get("/styles", accept="text/csv"),
+            art.ask("POST", "/styles", {"id": 9, "name": "x"}),
+            art.ask("DELETE", "/styles?id=eq.9", prefer="return=representation"),
+            art.get("/rpc/add?a=1"),
+        ):
+            assert answer.status < 300
+            assert STEPS.fullmatch(answer.headers["server-timing"]), answer.headers["server-timing"]
+        assert "server-timing" not in art.get("/nosuch").headers
+        assert art.ask("OPTIONS", "/styles").status == art.get("/").status == 200
+
+
+def test_answers_tell_nothing_of_it_otherwise(art: Door) -> None:
+    assert "server-timing" not in art.get("/styles").headers

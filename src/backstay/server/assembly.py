@@ -21,6 +21,7 @@ from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
+from backstay.frontends.rest.timing import Timed
 from backstay.schema.caller import SERVICE, Caller, Role, System
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
@@ -69,12 +70,13 @@ class Assembly:
         self.edge = self._edge(mounts)
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
-        front_ends = [FrontEnd(REST, self.rest)]
+        timed = Timed(self.rest, self.identify) if self.settings.server_timing else None
+        front_ends = [FrontEnd(REST, timed or self.rest)]
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(
             front_ends,
-            identify=self.identify,
+            identify=timed.identify if timed is not None else self.identify,
             render=self.render,
             settings=self.settings,
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],

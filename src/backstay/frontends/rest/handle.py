@@ -11,7 +11,7 @@ from backstay.dialects.call.find import find_function
 from backstay.dialects.execute import Judge
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
-from backstay.errors import MethodNotAllowed
+from backstay.errors import MethodNotAllowed, RequestError
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.describe.description import Description
@@ -70,18 +70,51 @@ class Rest:
         if request.method == "OPTIONS":
             return describe(self._methods(request, caller))
         asked = parse(request, self._settings)
-        if asked.format.explaining is not None and not isinstance(asked.query, Call):
-            return respond_plan(
-                asked, await self._road.explain(asked.query, caller, asked.format.explaining, asked.refusal)
-            )
+        return self.respond(asked, await self.fetch(asked, caller), caller)
+
+    # The steps of an answer, one by one for those who time them ----------------------------------------------
+
+    def parse(self, request: Request) -> Asked | None:
+        """What a request asks for; None where that is no query (the root, OPTIONS)."""
+        return None if request.path == "/" or request.method == "OPTIONS" else parse(request, self._settings)
+
+    def look_up(self, asked: Asked, caller: Caller) -> None:
+        """Have the plan of a query ready: from then on it is in the cache."""
+        if not isinstance(asked.query, Call):
+            self._road.cache.find(asked.query, caller, asked.refusal)
+
+    async def fetch(self, asked: Asked, caller: Caller) -> Reply:
+        """What the database answers."""
+
+        def judge(reply: Reply) -> None:
+            check(asked, reply)
+            if asked.preferences.rollback:
+                raise _Undone(reply)
+
+        query = asked.query
         try:
-            asking = self._ask if asked.preferences.timezone is None else self._ask_from
-            reply = await asking(asked, caller)
+            if asked.preferences.timezone is not None:
+                return await self._fetch_in_zone(asked, caller)
+            if isinstance(query, Call):
+                return await self._call_function(query, caller, judge, asked.refusal)
+            if asked.format.explaining is not None:
+                plan = await self._road.explain(query, caller, asked.format.explaining, asked.refusal)
+                return Reply(plan.encode(), media=asked.format.content_type)
+            return await self._road.answer(query, caller, judge, asked.refusal)
         except _Undone as undone:
-            reply = undone.reply
+            return undone.reply
+
+    def respond(self, asked: Asked, reply: Reply, caller: Caller) -> Response:
+        """The response that carries it."""
+        if asked.format.explaining is not None:
+            return respond_plan(asked, reply)
+        query = asked.query
         if asked.format.media is Media.CSV:
-            asked = replace(asked, kinds=self._kinds(asked.query, caller))
-        return respond(asked, reply, keyed=self._keyed(asked))
+            asked = replace(asked, kinds=self._kinds(query, caller))
+        if isinstance(query, Call):
+            return respond(asked, reply, keyed=False)
+        served = self._road.schema.resources.get((query.schema, query.resource))
+        return respond(asked, reply, keyed=served is not None and bool(served.key))
 
     def _describe(self, request: Request, caller: Caller) -> Response:
         self._description.check_enabled()
@@ -92,27 +125,20 @@ class Rest:
             raise MethodNotAllowed(f"Unsupported HTTP method: {request.method}", allow=_ROOT_METHODS)
         return self._description.root(request, caller, schema, profile)
 
-    async def _ask_from(self, asked: Asked, caller: Caller) -> Reply:
-        """Ask from a time zone: in it moments are read and shown."""
+    async def _fetch_in_zone(self, asked: Asked, caller: Caller) -> Reply:
+        """Fetch from a time zone: in it moments are read and shown."""
         zone = find_zone(asked.preferences.timezone or "")
+        here = replace(asked, preferences=replace(asked.preferences, timezone=None))
         if zone is None:
-            return await self._ask(asked, caller)
+            return await self.fetch(here, caller)
         with in_zone(zone):
-            return await self._ask(asked, replace(caller, timezone=zone))
+            return await self.fetch(here, replace(caller, timezone=zone))
 
-    async def _ask(self, asked: Asked, caller: Caller) -> Reply:
-        def judge(reply: Reply) -> None:
-            check(asked, reply)
-            if asked.preferences.rollback:
-                raise _Undone(reply)
-
-        query = asked.query
-        if isinstance(query, Call):
-            if asked.refusal is not None:
-                find_function(self._road.schema, query)
-                raise asked.refusal
-            return await self._call(query, caller, judge)
-        return await self._road.answer(query, caller, judge, asked.refusal)
+    async def _call_function(self, query: Call, caller: Caller, judge: Judge, refusal: RequestError | None) -> Reply:
+        if refusal is not None:
+            find_function(self._road.schema, query)
+            raise refusal
+        return await self._call(query, caller, judge)
 
     def _kinds(self, query: Query, caller: Caller) -> dict[str, Kind]:
         """The kinds of what a query answers with, as far as they are known."""
@@ -130,12 +156,6 @@ class Rest:
             return {**dict(function.columns), "pgrst_scalar": function.kind}
         schema, name = function.resource
         return self._kinds(replace(query.returning, schema=schema, resource=name), caller)
-
-    def _keyed(self, asked: Asked) -> bool:
-        if isinstance(asked.query, Call):
-            return False
-        served = self._road.schema.resources.get((asked.query.schema, asked.query.resource))
-        return served is not None and bool(served.key)
 
     def _methods(self, request: Request, caller: Caller) -> list[str]:
         target = locate(request.path)

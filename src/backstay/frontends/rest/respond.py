@@ -126,9 +126,9 @@ def respond(asked: Asked, reply: Reply, *, keyed: bool = True) -> Response:
     return _respond_change(asked, query, reply, headers)
 
 
-def respond_plan(asked: Asked, plan: str) -> Response:
+def respond_plan(asked: Asked, reply: Reply) -> Response:
     """The response that carries the plan of a query instead of its answer."""
-    return _with_body(asked, Reply(plan.encode(), media=asked.format.content_type), 200, [])
+    return _with_body(asked, reply, 200, [])
 
 
 def describe(methods: Sequence[str]) -> Response:
