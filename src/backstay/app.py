@@ -13,9 +13,10 @@ from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.dialects.reflect import reflect
+from backstay.dialects.storable import check_types
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller, System
-from backstay.schema.check import check
+from backstay.schema.check import Finding, check
 from backstay.schema.collect import collect, tables_of
 from backstay.schema.declaration import (
     Asked,
@@ -166,10 +167,14 @@ class Backstay:
     def schema(self) -> Schema:
         """Everything that is served. DeclarationError names all that is wrong with it."""
         schema = self.collected
-        errors = [finding for finding in check(schema, self._declarations) if finding.is_error]
+        errors = [finding for finding in self.findings() if finding.is_error]
         if errors:
             raise DeclarationError(findings=errors)
         return schema
+
+    def findings(self) -> list[Finding]:
+        """What is wrong, and what is unwise; a DeclarationError where the models cannot even be collected."""
+        return [*check(self.collected, self._declarations), *check_types(self.collected, self.settings.database)]
 
     @cached_property
     def collected(self) -> Schema:

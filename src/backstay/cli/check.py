@@ -5,7 +5,6 @@ from __future__ import annotations
 from backstay.app import Backstay
 from backstay.cli.load import load
 from backstay.cli.report import say, show_finding
-from backstay.schema.check import check as find
 from backstay.schema.check.finding import Finding
 
 
@@ -32,7 +31,7 @@ def check(file: str | None = None, /) -> int:
 
 def find_all(app: Backstay) -> list[Finding]:
     """What is wrong, and what is unwise, with an application; a DeclarationError where it cannot even be collected."""
-    return list(find(app.collected, app.declarations))
+    return app.findings()
 
 
 def _count(number: int, noun: str) -> str:

@@ -37,21 +37,30 @@ def connect(url: str, *, settings: Settings, metadata: sa.MetaData) -> Engine:
     Raises:
         DeclarationError: for a URL of a database Backstay does not speak, or whose driver is not installed.
     """
+    emit = emission_of(url)
+    connection: Any = _part(url, "connect", 1)
+    return Engine(
+        connection(url, settings=settings, metadata=metadata),
+        lambda plan: emit(plan, max_rows=settings.max_rows),
+    )
+
+
+def emission_of(url: str) -> Any:
+    """The class of a statement in the making on the database that a URL names. Raises DeclarationError, as connect."""
+    return _part(url, "emit", 2)
+
+
+def _part(url: str, module: str, place: int) -> Any:
     scheme = url.partition(":")[0].partition("+")[0]
     if scheme not in _KNOWN:
         known = ", ".join(sorted({f"{name}://" for name in _KNOWN}))
         raise DeclarationError(f"The database URL must begin with one of {known}.")
-    room, database, emission, extra = _KNOWN[scheme]
+    room, extra = _KNOWN[scheme][0], _KNOWN[scheme][3]
     try:
-        connection: Any = getattr(import_module(f"{room}.connect"), database)
-        emit: Any = getattr(import_module(f"{room}.emit"), emission)
+        return getattr(import_module(f"{room}.{module}"), _KNOWN[scheme][place] or "")
     except ModuleNotFoundError as error:
         if extra is None or (error.name or "").startswith("backstay"):
             raise
         raise DeclarationError(
             f"{scheme} needs a driver that is not installed ({error.name}).", hint=f"pip install 'backstay[{extra}]'"
         ) from error
-    return Engine(
-        connection(url, settings=settings, metadata=metadata),
-        lambda plan: emit(plan, max_rows=settings.max_rows),
-    )

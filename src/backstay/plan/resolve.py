@@ -274,6 +274,8 @@ def _accept(target: Target, asked: Comparison) -> None:
             f"operator does not exist: json {sign} unknown",
             hint=_NO_OPERATOR,
         )
+    if name == "json[]" and takes in (Takes.SCALAR, Takes.LIST, Takes.CONTAINER):
+        raise UnknownOperator("could not identify an equality operator for type json")
     if not isinstance(target.kind, Foreign) and not _has(name, asked.operator, takes):
         sign = _SIGNS.get(asked.operator, OPERATORS[asked.operator].sql)
         raise UnknownOperator(f"operator does not exist: {name} {sign} unknown", hint=_NO_OPERATOR)
@@ -305,6 +307,8 @@ def _sortable(target: Target, cast: Kind | None = None) -> Target:
             "could not identify an ordering operator for type json",
             hint="Use an explicit ordering operator or modify the query.",
         )
+    if target.column.kind.name == "json[]" and not target.path:
+        raise UnknownOperator("could not identify a comparison function for type json")
     return target
 
 

@@ -62,7 +62,7 @@ TYPES = Types(
         (7, -1, "numeric", "NUMERIC(10, 2)"),
         (8, -1, "inet", "inet"),
         (9, -1, "api.spot", "api.spot"),
-        (10, -1, "numeric[]", "NUMERIC(10, 2)[]"),
+        (10, -1, "numeric[]", "api.price[]"),
         (11, -1, "api.text", "api.text"),
     ],
 )

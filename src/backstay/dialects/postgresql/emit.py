@@ -21,6 +21,8 @@ from backstay.query.nodes import Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
 from backstay.schema.kind import CASTS, Kind
+from backstay.schema.kind.array import OTHERWISE
+from backstay.schema.kind.texts import Structured
 
 _ROWS = "_rows"
 _JSON = ("json", "jsonb")
@@ -40,17 +42,33 @@ class PostgreSQLEmission(Writer):
     # Parameters ----------------------------------------------------------------------------------------------
 
     def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
+        if isinstance(kind, Structured):
+            return self.structured(lambda values, caller: [read(values, caller)], kind)
         value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
         return value if kind.name == "text" else sa.cast(value, unbounded(kind.sql))
 
     def members(self, read: Parameter, kind: Kind) -> Any:
-        if kind.name.endswith("[]"):
+        if isinstance(kind, Structured):
+            return self.structured(read, kind)
+        if kind.name.endswith("[]") or kind.name in OTHERWISE:
             # Arrays of arrays are one array to PostgreSQL: ANY would go through the members of each.
             texts = self.bind(lambda values, caller: spell([spell(each) for each in read(values, caller)]), sa.Text())
             each = func.unnest(sa.cast(texts, ARRAY(sa.Text()))).table_valued("value").render_derived()
             return sa.select(sa.cast(each.c.value, kind.sql)).select_from(each).scalar_subquery()
         value = self.bind(lambda values, caller: spell(read(values, caller)), sa.Text())
         return sa.cast(value, ARRAY(unbounded(kind.sql)))
+
+    def structured(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
+        """A parameter of values that only the database can read from JSON, one row each."""
+
+        def encode(values: Any, caller: Any) -> str:
+            return "[" + ",".join(f'{{"v":{each or "null"}}}' for each in read(values, caller)) + "]"
+
+        shape = sa.column("v", kind.sql)
+        rows = func.json_to_recordset(sa.cast(self.bind(encode, sa.Text()), sa.JSON())).table_valued(shape)
+        rows = rows.render_derived(with_types=True)
+        found: sa.Select[Any] = sa.select(rows.c.v).select_from(rows)
+        return found.scalar_subquery()
 
     # JSON ----------------------------------------------------------------------------------------------------
 
@@ -173,7 +191,7 @@ def packable(value: Any, kind: Kind) -> Any:
     """A canonical value in a JSON payload, as ``json_to_recordset`` reads it."""
     if isinstance(value, bytes):
         return "\\x" + value.hex()
-    if isinstance(value, str) and kind.name in _JSON:
+    if isinstance(value, str) and (kind.name in _JSON or isinstance(kind, Structured)):
         return orjson.Fragment(value)
     if isinstance(value, list):
         return spell(value)

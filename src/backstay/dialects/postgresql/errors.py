@@ -53,6 +53,9 @@ CLASSES: dict[str, type[BackstayError]] = {
 UNAVAILABLE = ("08", "57P", "53000", "53200", "53300")
 """How the states begin that mean: no connection, or none that lives."""
 
+_READERS = ("hstore_io.c",)
+"""Where values are read by code that tells no state of what it cannot read (hstore, before PostgreSQL 16)."""
+
 SHOWS_THE_ROW = ("23502", "23514", "44000")
 """The states whose detail is the whole failing row, of which the caller may not be allowed to read every column."""
 
@@ -113,6 +116,8 @@ def _from_server(error: asyncpg.PostgresError) -> Exception:
     message = str(error.args[0])
     if error.severity is None and isinstance(error, asyncpg.DataError):
         return _not_sent(message)
+    if state == "XX000" and error.server_source_filename in _READERS:
+        return InvalidLiteral(message)
     if state.startswith(UNAVAILABLE):
         return DatabaseUnavailable()
     detail = None if _shows_the_row(error, state) else error.detail

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from backstay.schema.kind.kind import Canonical
@@ -60,6 +61,9 @@ def unbounded(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     match type_:
         case sa.ARRAY():
             return sa.ARRAY(unbounded(type_.item_type))
+        case postgresql.BIT():
+            # The word alone would mean one bit.
+            return Named('"bit"' if not type_.varying else "varbit")
         case sa.Enum() | sa.Text() | sa.Float():
             return type_
         case sa.CHAR() | sa.NCHAR():

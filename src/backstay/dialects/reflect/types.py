@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-from backstay.schema.kind.texts import Named
+from backstay.schema.kind.texts import Domain, Named, Row
 
 _HEADER: Final = 4
 """What PostgreSQL adds to a length in a type's modifier."""
@@ -74,9 +74,17 @@ class Types:
         if row.type == "d":
             return self.make(row.base, row.modifier)
         if row.category == "A" and row.element:
-            return postgresql.ARRAY(self.make(row.element, modifier))
+            return postgresql.ARRAY(self._element(self._rows[row.element], modifier))
+        if row.is_composite:
+            return Row(row.spelt)
         make = _KNOWN.get(row.name) if row.space == "pg_catalog" else None
         return Named(row.spelt) if make is None else make(modifier)
+
+    def _element(self, row: CatalogType, modifier: int) -> TypeEngine[Any]:
+        # An array of a domain's base type is no array of the domain, nor is one of texts an array of characters.
+        if row.type == "d":
+            return Domain(row.spelt, self.make(row.oid))
+        return Named("bpchar") if row.name == "bpchar" and modifier < _HEADER else self.make(row.oid, modifier)
 
 
 def _numeric(modifier: int) -> TypeEngine[Any]:
@@ -103,6 +111,8 @@ _KNOWN: Final[Mapping[str, Callable[[int], TypeEngine[Any]]]] = {
     "text": lambda modifier: sa.Text(),
     "varchar": lambda modifier: sa.String(_length(modifier)),
     "bpchar": lambda modifier: sa.CHAR(_length(modifier) or 1) if modifier >= _HEADER else sa.Text(),
+    "bit": lambda modifier: postgresql.BIT(max(modifier, 1)),
+    "varbit": lambda modifier: postgresql.BIT(modifier if modifier > 0 else None, varying=True),
     "uuid": lambda modifier: sa.Uuid(),
     "date": lambda modifier: sa.Date(),
     "time": lambda modifier: sa.Time(),

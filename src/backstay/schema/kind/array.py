@@ -10,8 +10,9 @@ from typing import Any, Final, TypeAlias
 import sqlalchemy as sa
 
 from backstay.errors import DatabaseFault, InvalidLiteral
+from backstay.schema.kind.document import Document
 from backstay.schema.kind.kind import Canonical, Kind
-from backstay.schema.kind.texts import TEXT
+from backstay.schema.kind.texts import TEXT, Domain, Structured, structured
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<mark>[{},])"
@@ -21,6 +22,8 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _DIMENSIONS: Final = 6
+OTHERWISE: Final = ("box",)
+"""Types whose arrays do not have a comma between the elements."""
 _NO_BRACE: Final = 'Array value must start with "{" or dimension information.'
 _UNEVEN: Final = "Multidimensional arrays must have sub-arrays with matching dimensions."
 
@@ -37,6 +40,8 @@ class Array(Kind):
     def take(self, value: Any) -> Canonical:
         """See :meth:`Kind.take`: a JSON array, or text with PostgreSQL's literal."""
         if isinstance(value, list):
+            if isinstance(self.of, Document):
+                return _documents(value, _first_depth(value), self.of.take)
             return _convert(_even(value, "malformed JSON array"), self.of.take)
         if value is not None and not isinstance(value, str):
             raise InvalidLiteral("expected JSON array")
@@ -66,6 +71,27 @@ def _convert(values: Nested, convert: Callable[[Any], Canonical]) -> list[Canoni
         None if each is None else _convert(each, convert) if isinstance(each, list) else convert(each)
         for each in values
     ]
+
+
+def _documents(values: Nested, depth: int, take: Callable[[Any], Canonical]) -> list[Canonical]:
+    """Lists down to a depth; what is below is a document each, lists too."""
+    if depth == 1:
+        return [take(each) for each in values]
+    inner = [_documents(each, depth - 1, take) if isinstance(each, list) else None for each in values]
+    if None in inner or len({len(each or ()) for each in inner}) > 1:
+        raise InvalidLiteral("malformed JSON array", detail=_UNEVEN)
+    return list(inner)
+
+
+def _first_depth(value: Any) -> int:
+    """How many lists the first element is in: as PostgreSQL counts the dimensions of an array of documents."""
+    depth = 0
+    while isinstance(value, list):
+        depth += 1
+        if depth > _DIMENSIONS:
+            raise _too_many_dimensions()
+        value = value[0] if value else None
+    return depth
 
 
 def _flat(values: Nested) -> Iterator[Any]:
@@ -162,6 +188,10 @@ def _malformed(text: str, detail: str) -> InvalidLiteral:
     return InvalidLiteral(f'malformed array literal: "{text}"', detail=detail)
 
 
-def array(of: Kind) -> Array:
+def array(of: Kind) -> Kind:
     """An array of that kind; an array of arrays is an array of more dimensions, as in PostgreSQL."""
-    return of if isinstance(of, Array) else Array(f"{of.name}[]", sa.ARRAY(of.sql), of)
+    if isinstance(of, Array) and not isinstance(of.sql, Domain):
+        return of
+    if isinstance(of, Structured | Array) or of.name in OTHERWISE:
+        return structured(f"{of.name}[]", sa.ARRAY(of.sql))
+    return Array(f"{of.name}[]", sa.ARRAY(of.sql), of)

@@ -18,7 +18,7 @@ from backstay.schema.kind.interval import INTERVAL
 from backstay.schema.kind.kind import Kind
 from backstay.schema.kind.numbers import BIGINT, DOUBLE, INTEGER, NUMERIC, REAL, SMALLINT, numeric
 from backstay.schema.kind.symbols import BOOLEAN, BYTEA, UUID, enum
-from backstay.schema.kind.texts import TEXT, VARCHAR, Named, char, other, varchar
+from backstay.schema.kind.texts import TEXT, VARCHAR, Domain, Named, Row, char, other, structured, varchar
 from backstay.schema.kind.times import DATE, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ
 
 _SINGLE_BITS = 24
@@ -141,5 +141,7 @@ _GENERIC: Final[tuple[tuple[type[TypeEngine[Any]], Callable[[Any], Kind]], ...]]
     (sa.BINARY, lambda type_: BYTEA),
     (sa.VARBINARY, lambda type_: BYTEA),
     (sa.ARRAY, lambda type_: array(kind_of(type_.item_type))),
+    (Domain, lambda type_: replace(kind_of(type_.base), sql=type_)),
+    (Row, lambda type_: structured(type_.name, type_)),
     (Named, lambda type_: other(type_.name, type_)),
 )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
 from backstay.errors import TooLong
+from backstay.schema.kind.encode import json_text
 from backstay.schema.kind.kind import Canonical, Kind
 
 
@@ -58,6 +59,25 @@ class Foreign(Kind):
         return self.read(str(value))
 
 
+@dataclass(frozen=True)
+class Structured(Foreign):
+    """Rows, and arrays that are not written as others are: only the database knows their parts.
+
+    Canonically the JSON text of what is given: an object, an array, or a string that holds the database's own literal.
+    """
+
+    def take(self, value: Any) -> Canonical:
+        """See :meth:`Kind.take`."""
+        return None if value is None else json_text(self._unescaped(value))
+
+    def _read(self, text: str) -> str:
+        return json_text(text)
+
+    def _unescaped(self, value: Any) -> Any:
+        self._literal(value)
+        return value
+
+
 class Named(UserDefinedType[str]):
     """An SQL type by its name alone."""
 
@@ -69,6 +89,22 @@ class Named(UserDefinedType[str]):
     def get_col_spec(self, **_: object) -> str:
         """The name, as SQLAlchemy's compiler asks for it."""
         return self.name
+
+
+class Row(Named):
+    """A composite type by its name."""
+
+    cache_ok = True
+
+
+class Domain(Named):
+    """A domain by its name, with the type that it restricts."""
+
+    cache_ok = True
+
+    def __init__(self, name: str, base: sa.types.TypeEngine[Any]) -> None:
+        super().__init__(name)
+        self.base = base
 
 
 TEXT = Text("text", sa.Text())
@@ -88,3 +124,8 @@ def char(length: int | None) -> Character:
 def other(name: str, sql: sa.types.TypeEngine[Any] | None = None) -> Foreign:
     """The database's own type of that name."""
     return Foreign(name, sql if sql is not None else Named(name))
+
+
+def structured(name: str, sql: sa.types.TypeEngine[Any]) -> Structured:
+    """A row type of the database, or an array that JSON tells better than a literal does."""
+    return Structured(name, sql)
