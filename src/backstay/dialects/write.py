@@ -120,6 +120,8 @@ def _answer(plan: Plan, start: Start) -> Statement | None:
     if returning is None:
         return None
     emission = start(plan)
+    # What was written is shown, however much it is.
+    emission.max_rows = 0
     keys, position = emission.keys(key_columns(resolved.source.served))
     alias = emission.alias(returning.source)
     joined = [alias.c[name] == keys[name] for name in resolved.source.served.key]

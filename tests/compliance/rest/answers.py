@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from behaviour.door import Answer
@@ -18,9 +19,14 @@ REST = "..."
 
 @dataclass(frozen=True)
 class Number:
-    """A number as it is written: 1.50 is not 1.5."""
+    """A number as it is written: 1.50 is not 1.5. Only exponents, which floats may have, are written out."""
 
     text: str
+
+
+def number(text: str) -> Number:
+    """The number of this text."""
+    return Number(format(Decimal(repr(float(text))).normalize(), "f") if "e" in text.lower() else text)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ def read(text: str) -> Any:
         text,
         object_pairs_hook=lambda pairs: Object(tuple(sorted(pairs, key=lambda pair: pair[0]))),
         parse_int=Number,
-        parse_float=Number,
+        parse_float=number,
     )
 
 

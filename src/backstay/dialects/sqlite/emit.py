@@ -40,6 +40,9 @@ _ADDED = {
     ("double precision", Aggregate.AVG): "float_avg",
 }
 """The functions that add up values of each kind; those of all others are exact, in decimals."""
+_FLOATS = ("real", "double precision")
+_EXPONENTS: ColumnElement[Any] = sa.literal_column("1e17")
+"""From here on floats are written with an exponent, whole ones, too."""
 _AS_JSON = ("numeric", "json", "jsonb")
 _ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
 """Kinds whose equal values may be written differently."""
@@ -118,6 +121,10 @@ class SQLiteEmission(Writer):
         if kind.name == "any":
             text = quoted("\\x").concat(func.lower(func.hex(value)))
             return sa.case((func.typeof(value) == quoted("blob"), text), else_=value)
+        if kind.name in _FLOATS:
+            # A whole one would get a point, 1.0; a bitwise operator makes it an integer, whatever its size.
+            whole = value.op("|", return_type=sa.BigInteger())(sa.literal_column("0"))
+            return sa.case((sa.and_(value == whole, func.abs(value) < _EXPONENTS), whole), else_=value)
         if kind.name.startswith(_AS_JSON) or kind.name.endswith("[]"):
             return func.json(value)
         return value
@@ -244,7 +251,7 @@ class SQLiteEmission(Writer):
         if self.plan.zoned and source.name != target.name and ZONED in (source.name, target.name):
             moment = func.convert_in(value, quoted(source.name), quoted(target.name), self.zone())
             return sa.type_coerce(moment, target.sql)
-        if target.name in ("text", "character varying"):
+        if target.name in ("text", "character varying") and source.name not in _FLOATS:
             text = sa.cast(value, target.sql)
             # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
             return text.concat(quoted("")) if document else text

@@ -11,6 +11,7 @@
 | Integer, BigInteger, SmallInteger | INTEGER | a 64-bit number |
 | Float, Double | FLOAT, DOUBLE | an 8-byte float |
 | Boolean | BOOLEAN | 0 or 1 |
+| CHAR | CHAR(n) | text, padded with blanks |
 | Enum | VARCHAR(n) | the member's name |
 | JSON, JSONB | JSON_TEXT | JSON text, as compact as it can be |
 | ARRAY | JSON_TEXT | a JSON array of the items' wire forms |
@@ -192,6 +193,15 @@ class StoredFloat(sqltypes.Float[Any]):
         return process
 
 
+class StoredCharacter(sqltypes.CHAR):
+    """A text of a fixed length, padded with blanks."""
+
+    def bind_processor(self, dialect: Dialect) -> Process:
+        """Text to padded text."""
+        length = self.length or 1
+        return _nullable(lambda value: str(value).ljust(length))
+
+
 class StoredArray(_Stored, sqltypes.ARRAY[Any]):
     """An array as JSON text."""
 
@@ -216,6 +226,7 @@ COLSPECS: Mapping[type[TypeEngine[Any]], type[TypeEngine[Any]]] = {
     sqltypes._AbstractInterval: StoredInterval,
     sqltypes.Numeric: StoredNumeric,
     sqltypes.Float: StoredFloat,
+    sqltypes.CHAR: StoredCharacter,
     sqltypes.ARRAY: StoredArray,
 }
 """Which stored type stands for each of SQLAlchemy's; the others are stored as they are."""

@@ -60,6 +60,17 @@ def _whole(value: int | float | str, target: str) -> int:
     return number
 
 
+def _float_text(value: float, most: int) -> str:
+    """A float as PostgreSQL writes it: with an exponent from ``most`` digits before the point on."""
+    number = Decimal(repr(value)).normalize()
+    sign, figures, _ = number.as_tuple()
+    if -5 < (exponent := number.adjusted() if number else 0) < most:
+        return format(number, "f")
+    digits = "".join(map(str, figures))
+    point = "." if len(digits) > 1 else ""
+    return f"{'-' * sign}{digits[0]}{point}{digits[1:]}e{exponent:+03d}"
+
+
 def _from_json(text: str, target: str) -> Any:
     if target in ("json", "jsonb"):
         return text
@@ -92,6 +103,10 @@ _SPECIAL: Final[Mapping[tuple[str, str], Callable[[Any, str], Any]]] = {
     ("date", ""): _day,
     ("timestamp without time zone", ""): _moment,
     ("timestamp with time zone", ""): _moment,
+    ("real", "text"): lambda value, target: _float_text(value, 6),
+    ("real", "character varying"): lambda value, target: _float_text(value, 6),
+    ("double precision", "text"): lambda value, target: _float_text(value, 15),
+    ("double precision", "character varying"): lambda value, target: _float_text(value, 15),
     ("interval", ""): lambda value, target: interval_text(value % _DAY),
     ("time without time zone", "interval"): lambda value, target: cast_interval(value),
 }
