@@ -7,21 +7,21 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any, Final, get_args, get_origin
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.dialects.call.render import Rendering, all_of_one, encode, is_rows
-from backstay.dialects.call.returned import SCALAR, Returned, canonical, read_returned
+from backstay.dialects.call.returned import Returned, canonical, read_returned
 from backstay.dialects.call.rows import compile_rows
 from backstay.dialects.dialect import Row, Statement
 from backstay.dialects.guarded import trusted
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
+from backstay.dialects.sql.answered import asks, raw, reshapes, single, unwrapped, wants
 from backstay.dialects.sql.given import compile_given, stored_columns, with_rows, with_rows_like
 from backstay.errors import NotImplementedHere
 from backstay.plan.cache import Cache
-from backstay.query.nodes import Call, Count, Everything, Page, Select
+from backstay.query.nodes import Call, Count, Select
 from backstay.schema import kind as kinds
 from backstay.schema.caller import Caller
 from backstay.schema.exchange import Response
@@ -29,10 +29,8 @@ from backstay.schema.relation import Name
 from backstay.schema.served import Function, Schema, Served
 from backstay.settings import Settings
 
-_RAW: Final = {kinds.TEXT: "text/plain; charset=utf-8", kinds.BYTEA: "application/octet-stream"}
+_RAW: Final = {kinds.TEXT: "text/plain", kinds.BYTEA: "application/octet-stream"}
 """The media types that plain values of a kind are answered in, as they are, where the caller wants that."""
-
-_ROWS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 class Answers:
@@ -71,7 +69,7 @@ class Answers:
         if result.media is None:
             reply = await self._value(session, function, query, result.body, caller)
         else:
-            reply = _raw(result.body, result.media)
+            reply = raw(result.body, result.media)
         return replace(reply, status=result.status, headers=result.headers)
 
     async def _value(
@@ -83,7 +81,7 @@ class Answers:
         returned = self._what(function)
         if not asks(shape):
             media = _raw_media(returned, query, result)
-            return await self._plain(session, result) if media is None else _raw(result or b"", media)
+            return await self._plain(session, result) if media is None else raw(result, media)
         values = list(result) if is_rows(result) else [result]
         if returned is None:
             served = all_of_one(self._road.schema, values)
@@ -93,7 +91,7 @@ class Answers:
         if result is None and not returned.scalar:
             values = []
         reply = await self._shaped(session, function, returned, shape, values, caller)
-        return reply if is_rows(result) else _single(reply)
+        return reply if is_rows(result) else single(reply)
 
     def _what(self, function: Function) -> Returned | None:
         if function not in self._returned:
@@ -113,7 +111,7 @@ class Answers:
 
     async def _part(self, session: AsyncSession, result: Any, shape: Select) -> Reply:
         """A page of values of which nothing tells what they are."""
-        if not is_rows(result) or asks(replace(shape, count=Count.NONE, page=Page())):
+        if not is_rows(result) or reshapes(shape):
             raise NotImplementedHere(
                 detail="What a function answers can be selected from, filtered and ordered where its annotation tells "
                 "the columns.",
@@ -141,7 +139,7 @@ class Answers:
             rows = await session.run_sync(lambda _: [self._canonical(returned, value) for value in values])
             cache = self._like(function.name, lambda: self._with_columns(function, returned))
             reply = await self._select(session, cache, function.name, shape, rows, caller)
-            return _unwrapped(reply) if returned.scalar else reply
+            return unwrapped(reply) if returned.scalar else reply
         if served.key and all(_is_stored(session, value) for value in values):
             keys = [_key(served, value) for value in values]
             return await self._select(session, self._stored, served.name, shape, keys, caller)
@@ -192,18 +190,6 @@ class Answers:
         return Reply(body=body.encode(), rows=shown, total=total[0] if total else None)
 
 
-def asks(shape: Select) -> bool:
-    """Whether rows are asked for in another shape than they have."""
-    plain = shape.items in ((), (Everything(),)) and not shape.where and not shape.order
-    return not plain or shape.page.limited or shape.page.skipping or shape.count is not Count.NONE
-
-
-def wants(preferred: Sequence[str], media: str) -> bool:
-    """Whether one of the media types that a caller would rather have than JSON is this one."""
-    essence = media.partition(";")[0]
-    return essence in preferred or f"{essence.partition('/')[0]}/*" in preferred
-
-
 def _is_nothing(annotation: Any) -> bool:
     return annotation is NoneType or (get_origin(annotation) is Response and get_args(annotation) == (NoneType,))
 
@@ -214,10 +200,6 @@ def _raw_media(returned: Returned | None, query: Call, result: Any) -> str | Non
         return None
     media = _RAW.get(returned.columns[0][1])
     return media if media is not None and wants(query.preferred, media) else None
-
-
-def _raw(body: str | bytes, media: str) -> Reply:
-    return Reply(body=body.encode() if isinstance(body, str) else body, rows=1, scalar=True, media=media)
 
 
 def _is_stored(session: AsyncSession, instance: Any) -> bool:
@@ -233,16 +215,3 @@ def _key(served: Served, instance: Any) -> Row:
 def _row(served: Served, instance: Any) -> Row:
     columns = stored_columns(served)
     return tuple(column.kind.dump(getattr(instance, column.attribute)) for column in columns)
-
-
-def _single(reply: Reply) -> Reply:
-    body = reply.body.strip()[1:-1] or b"null"
-    return replace(reply, body=body, scalar=True)
-
-
-def _unwrapped(reply: Reply) -> Reply:
-    """Plain values as they are, not each in a row of its own."""
-    rows = _ROWS.decode(reply.body)
-    if any(row.keys() != {SCALAR} for row in rows):
-        return reply
-    return replace(reply, body=b"[%b]" % b",".join(bytes(row[SCALAR]) for row in rows))

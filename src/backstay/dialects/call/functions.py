@@ -8,7 +8,7 @@ from backstay.dialects.call.find import find_function
 from backstay.dialects.call.labels import labels_of
 from backstay.dialects.execute import Judge
 from backstay.dialects.guarded import guarded_session
-from backstay.dialects.postgresql.function import SQLFunctions
+from backstay.dialects.postgresql.call import SQLFunctions
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.query.nodes import Call

@@ -6,22 +6,20 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Final, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import msgspec
 import sqlalchemy as sa
 
 from backstay.dialects.call.convert import LISTS, SCALARS, field_type
 from backstay.dialects.call.render import Rendering, encode
+from backstay.dialects.sql.answered import SCALAR
 from backstay.schema import kind as kinds
 from backstay.schema.exchange import Response
 from backstay.schema.kind import Canonical, Kind
 from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
 from backstay.schema.served import Schema, Served
-
-SCALAR: Final = "pgrst_scalar"
-"""The name of the one column of values that are no rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,6 +37,9 @@ ORDER BY t.oid, a.attnum
 
 _IN: Final = ("i", "b", "v")
 _OUT: Final = ("o", "b", "t")
+_MEDIA: Final = re.compile(r"\*/\*|[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+")
+"""The names of domains that tell a media type."""
+
 _ANSWERED: Final = ("void", "record")
 """The pseudo-types that a function may return and still be called from outside."""
 
@@ -75,6 +79,7 @@ class _Function:
             kind=TEXT if columns or self.returned.is_pseudo else self.kind(self.row["returns"]),
             columns=columns,
             resource=self.resource(),
+            media=self.returned.name if self.returned.type == "d" and _MEDIA.fullmatch(self.returned.name) else None,
             volatile=self.row["volatility"] == "v",
             description=self.row["comment"] or "",
         )
@@ -88,8 +93,11 @@ class _Function:
             yield SQLArgument(name, spelt, self.kind(type_), place < required, mode == "v")
 
     def columns(self) -> Iterator[tuple[str, Kind]]:
-        """The columns of the rows that it answers with; none where it answers with plain values."""
-        if self.returned.name == "record":
+        """The columns of the rows that it answers with; none where it answers with plain values.
+
+        One ``OUT`` parameter makes a row, too, though PostgreSQL has such a function return a plain value.
+        """
+        if not self.attributes:
             for mode, name, type_ in self.parameters:
                 if mode in _OUT:
                     yield name, self.kind(type_)
