@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from behaviour.door import PUBLISHABLE, SECRET, SECRET_KEY, Door
+from compliance import market
 from compliance.install import install
 from compliance.served import Served
 from conftest import missing
@@ -28,12 +30,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def module_served(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The workspace, served to all tests of a module."""
-    settings = {"jwt_secret": SECRET, "publishable_key": PUBLISHABLE, "secret_key": SECRET_KEY}
-    with (
-        Door(workspace.build(module_database_url), rows.fill) as door,
-        Serving("compliance.program:app", module_database_url, tmp_path_factory.mktemp("served"), settings) as serving,
-    ):
-        yield Served(serving.url, door)
+    door = Door(workspace.build(module_database_url), rows.fill)
+    with serve("compliance.program:app", module_database_url, door, tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def module_market(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The market, served to all tests of a module."""
+    door = Door(market.build(module_database_url), market.fill)
+    folder = tmp_path_factory.mktemp("market")
+    with serve("compliance.market:app", module_database_url, door, folder, market.SETTINGS) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serve(
+    program: str, database: str, door: Door, folder: Path, settings: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """A program, served for real, with the rows that its door fills in."""
+    keys = {"jwt_secret": SECRET, "publishable_key": PUBLISHABLE, "secret_key": SECRET_KEY}
+    with door, Serving(program, database, folder, {**keys, **(settings or {})}) as serving:
+        yield Served(serving.url, database.partition(":")[0], door)
 
 
 @pytest.fixture
@@ -41,6 +59,13 @@ def served(module_served: Served) -> Served:
     """The workspace, served, with the rows that it begins with."""
     module_served.restore()
     return module_served
+
+
+@pytest.fixture(name="market")
+def served_market(module_market: Served) -> Served:
+    """The market, served, with the rows that it begins with."""
+    module_market.restore()
+    return module_market
 
 
 @pytest.fixture(scope="session")

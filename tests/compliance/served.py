@@ -13,14 +13,16 @@ from fixtures.rows import ADA
 
 @dataclass(frozen=True)
 class Served:
-    """The workspace, served.
+    """An application, served.
 
     Arguments:
         url: where.
+        database: the kind of its database: ``sqlite`` or ``postgresql``.
         door: the same application on the same database in the tests' own process, which restores the rows.
     """
 
     url: str
+    database: str
     door: Door
 
     def restore(self) -> None:
@@ -37,6 +39,7 @@ class Served:
         """All of it, as environment variables."""
         return {
             "BACKSTAY_URL": self.url,
+            "DATABASE": self.database,
             "PUBLISHABLE_KEY": PUBLISHABLE,
             "SECRET_KEY": SECRET_KEY,
             "ANON_TOKEN": mint(SECRET, role=Role.ANON, lifetime=None),

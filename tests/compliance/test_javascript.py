@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -9,17 +10,32 @@ from pathlib import Path
 import pytest
 
 from compliance.install import JAVASCRIPT
+from compliance.served import Served
 
 SESSIONS = sorted(JAVASCRIPT.glob("*.test.mjs"))
+MARKET_SESSIONS = sorted(JAVASCRIPT.glob("market/*.test.mjs"))
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "clients.md"
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=lambda path: path.name.removesuffix(".test.mjs"))
-def test_session(session: Path, node: str, environment: dict[str, str]) -> None:
+def name(session: Path) -> str:
+    return session.name.removesuffix(".test.mjs")
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=name)
+def test_session(session: Path, node: str, served: Served) -> None:
+    run(node, session, served)
+
+
+@pytest.mark.parametrize("session", MARKET_SESSIONS, ids=name)
+def test_session_on_the_market(session: Path, node: str, market: Served) -> None:
+    run(node, session, market)
+
+
+def run(node: str, session: Path, served: Served) -> None:
     done = subprocess.run(
         [node, "--no-deprecation", "--test", "--test-reporter=spec", session.name],
         cwd=session.parent,
-        env=environment,
+        env={**os.environ, **served.environment()},
         capture_output=True,
         text=True,
         timeout=100,

@@ -4,6 +4,7 @@ import { createClient } from '@supabase/supabase-js'
 
 const told = process.env
 export const url = told.BACKSTAY_URL
+export const database = told.DATABASE
 export const keys = { publishable: told.PUBLISHABLE_KEY, secret: told.SECRET_KEY }
 export const tokens = {
   ada: told.ADA_TOKEN,
