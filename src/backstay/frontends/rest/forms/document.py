@@ -22,20 +22,31 @@ def read_document(text: bytes) -> Any:
     return _DECODER.decode(text.decode())
 
 
-def write_document(value: Any, *, comma: str = ",", colon: str = ":") -> str:
-    """The JSON text of such values; PostgreSQL writes ``jsonb`` with blanks behind commas and colons."""
+def write_document(value: Any, *, binary: bool = False) -> str:
+    """The JSON text of such values.
+
+    Arguments:
+        value: what :func:`read_document` read.
+        binary: write it as PostgreSQL writes ``jsonb``: blanks behind commas and colons, short keys first.
+    """
     if isinstance(value, Number):
         return value
+    blank = " " if binary else ""
     if isinstance(value, dict):
-        members = [
-            f"{_quoted(key)}{colon}{write_document(each, comma=comma, colon=colon)}" for key, each in value.items()
-        ]
-        return f"{{{comma.join(members)}}}"
+        keys = sorted(value, key=_place) if binary else value
+        members = [f"{_quoted(key)}:{blank}{write_document(value[key], binary=binary)}" for key in keys]
+        return f"{{{f',{blank}'.join(members)}}}"
     if isinstance(value, list):
-        return f"[{comma.join([write_document(each, comma=comma, colon=colon) for each in value])}]"
+        return f"[{f',{blank}'.join([write_document(each, binary=binary) for each in value])}]"
     if isinstance(value, str):
         return _quoted(value)
     return "null" if value is None else "true" if value else "false"
+
+
+def _place(key: str) -> tuple[int, bytes]:
+    """Where ``jsonb`` keeps a key."""
+    name = key.encode("utf-8", "replace")
+    return len(name), name
 
 
 def _quoted(text: str) -> str:

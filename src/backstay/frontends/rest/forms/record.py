@@ -90,8 +90,7 @@ def text_of(value: Any, kind: Kind | None) -> str:
         kind: of what type it is; None where that is not known.
     """
     if kind is not None and kind.name in _DOCUMENTS:
-        blank = " " if kind.name == "jsonb" else ""
-        return write_document(value, comma=f",{blank}", colon=f":{blank}")
+        return write_document(value, binary=kind.name == "jsonb")
     if isinstance(value, list) and isinstance(kind, Array):
         return f"{{{','.join([_element(each, kind if isinstance(each, list) else kind.of) for each in value])}}}"
     if isinstance(value, bool):
