@@ -43,6 +43,7 @@ class Settings:
     max_depth: int = _setting(12, "Deepest nesting of embeds and logic trees in one request.")
     max_items: int = _setting(1000, "Most columns, filters and embeds in one request.")
     aggregates: bool = _setting(False, "Allow sum, avg, count, max and min in select.")
+    legacy_target_names: bool = _setting(True, "Let filters name a relation that has an alias, with a warning.")
     require_where: bool = _setting(False, "Refuse an update or delete without a filter.")
     plan_media: bool = _setting(False, "Tell callers the plans of their queries (application/vnd.pgrst.plan).")
     server_timing: bool = _setting(False, "Tell in Server-Timing how long each step of an answer took.")

@@ -223,6 +223,39 @@ def test_embed_can_be_filtered_by_its_alias(art: Door) -> None:
     assert rows == [{"id": 3, "painter": {"name": "Dou"}}]
 
 
+DEPRECATED = (
+    "Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will stop "
+    "working in a future release. Update {} in query string filters, orders or limits."
+)
+
+
+def test_embed_that_has_an_alias_may_be_named_by_its_relation_with_a_warning(art: Door) -> None:
+    url = "/paintings?select=id,painter:artist!inner(name)&id=eq.3"
+    answer = art.get(f"{url}&artist.name=eq.Dou&artist.limit=1")
+    assert answer.json == [{"id": 3, "painter": {"name": "Dou"}}]
+    assert answer.headers["warning"] == f'299 PostgRESTv16 "{DEPRECATED.format("`artist` to `painter`")}"'
+    assert "warning" not in art.get(f"{url}&painter.name=eq.Dou").headers
+
+
+def test_alias_cannot_break_out_of_the_warning(art: Door) -> None:
+    answer = art.get('/paintings?select=id,"a\r\n\\"b":artist(name)&artist.name=eq.Dou&id=eq.3')
+    assert answer.status == 200
+    assert '`artist` to `a??\\"b`' in answer.headers["warning"]
+
+
+def test_two_embeds_of_one_relation_are_told_apart(art: Door) -> None:
+    rows = art.rows(
+        "/artists?select=id,early:paintings!artist_id(id),late:paintings!artist_id(id)&id=eq.1"
+        "&early.year=lt.1650&late.year=gt.1650&late.order=id"
+    )
+    assert rows == [{"id": 1, "early": [{"id": 1}], "late": [{"id": 2}]}]
+    # the one whose key it is goes before the one that has an alias
+    rows = art.rows(
+        "/artists?select=early:paintings!artist_id(id),paintings!artist_id(id)&id=eq.1&paintings.id=eq.2&early.order=id"
+    )
+    assert rows == [{"early": [{"id": 1}, {"id": 2}], "paintings": [{"id": 2}]}]
+
+
 @pytest.mark.parametrize(
     ("order", "found"),
     [

@@ -107,15 +107,15 @@ def _compiled(app: Backstay, case: Case) -> tuple[str, str]:
         asked = parse(case.request, app.settings)
         query, zone = asked.query, asked.preferences.timezone
         assert not isinstance(query, Call)
-        plan = _plan(app, query, case.caller)
+        plan = _plan(app, query, case)
         sql = _sql(app, query, replace(case.caller, timezone=find_zone(zone) if zone else None))
     return plan, sql
 
 
-def _plan(app: Backstay, query: Query, caller: Caller) -> str:
+def _plan(app: Backstay, query: Query, case: Case) -> str:
     _, values = split(query)
-    resolved = resolve(slotted(query), app.schema, may_know=lambda served: True, aggregates=True)
-    text = re.sub(r"/\S+/(\w+\.py):\d+", r"\1", explain(resolved, caller, values))
+    resolved = resolve(slotted(query), app.schema, may_know=lambda served: True, aggregates=case.aggregates)
+    text = re.sub(r"/\S+/(\w+\.py):\d+", r"\1", explain(resolved, case.caller, values))
     return f"{text}\n"
 
 

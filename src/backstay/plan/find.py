@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from backstay.errors import AmbiguousRelation, UnknownColumn, UnknownRelation, UnknownResource
 from backstay.schema.column import Column
-from backstay.schema.relation import Relation
+from backstay.schema.relation import Cardinality, Relation
 from backstay.schema.served import Schema, Served
 
 _SIMILAR = 0.75
@@ -82,9 +83,7 @@ def candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
     """Every relation of a resource that an embed's name and hint may mean."""
     if hint is None:
         declared = [relation for relation in origin.relations if relation.attribute == name]
-        if declared:
-            return declared
-        return [relation for relation in origin.relations if _named(relation, name)]
+        return declared or [relation for relation in origin.relations if _named(relation, name)]
     return [
         relation
         for relation in origin.relations
@@ -93,7 +92,7 @@ def candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
 
 
 def _is_self(relation: Relation) -> bool:
-    return relation.origin == relation.target and relation.junction is None
+    return relation.origin == relation.target
 
 
 def _single(relation: Relation) -> tuple[str, str] | None:
@@ -101,34 +100,42 @@ def _single(relation: Relation) -> tuple[str, str] | None:
 
 
 def _named(relation: Relation, name: str) -> bool:
-    if relation.to_view:
-        return relation.target[1] == name
+    """Whether a name alone means a relation: a table's, a foreign key's, or that of its one column.
+
+    Of a table with itself, the table's name means the rows that refer to this one, the column's the row that this one
+    refers to; what leads through a junction is told by a hint alone.
+    """
+    by_table = relation.target[1] == name
+    if relation.to_view and not _is_self(relation):
+        return by_table
     single = _single(relation)
     by_column = single is not None and relation.owning and single[0] == name
     if _is_self(relation):
-        return (not relation.owning and relation.target[1] == name) or by_column
-    return relation.target[1] == name or (bool(relation.constraint) and relation.constraint == name) or by_column
+        return by_column or (by_table and not relation.owning and relation.junction is None)
+    return by_table or by_column or (bool(relation.constraint) and relation.constraint == name)
 
 
 def _hinted(relation: Relation, hint: str) -> bool:
-    if relation.junction is not None:
-        return hint in (
-            relation.junction.table.name,
-            relation.junction.near_constraint,
-            relation.junction.far_constraint,
-        )
+    """Whether a hint means a relation: a foreign key, its one column on either side, or a junction."""
+    junction = relation.junction
+    if junction is not None:
+        if _is_self(relation):
+            # There are two, one from each side: the junction's name alone would mean both.
+            near = [ours for _, ours in junction.near]
+            return hint == junction.near_constraint or [hint] == near
+        return hint in (junction.table.name, junction.near_constraint, junction.far_constraint)
     single = _single(relation) or ("", "")
     if _is_self(relation):
-        ours, theirs = single
-        return hint in (relation.constraint, theirs) and not relation.owning if ours else hint == relation.constraint
+        return not relation.owning and hint in (relation.constraint, single[1])
     return hint == relation.constraint or hint in single
 
 
 def _ambiguous(origin: Served, name: str, found: list[Relation]) -> AmbiguousRelation:
     ours = origin.name[1]
+    found = sorted(found, key=lambda relation: (_ORDER.index(relation.cardinality), _hint_for(relation)))
     hints = [f"'{relation.target[1]}!{_hint_for(relation)}'" for relation in found]
     return AmbiguousRelation(
-        f"Could not embed because more than one relationship was found for '{ours}' and '{found[0].target[1]}'",
+        f"Could not embed because more than one relationship was found for '{ours}' and '{name}'",
         detail=[
             {
                 "cardinality": relation.cardinality.value,
@@ -140,6 +147,9 @@ def _ambiguous(origin: Served, name: str, found: list[Relation]) -> AmbiguousRel
         hint=f"Try changing '{name}' to one of the following: {', '.join(hints)}. "
         "Find the desired relationship in the 'details' key.",
     )
+
+
+_ORDER: Final = (Cardinality.MANY_TO_ONE, Cardinality.ONE_TO_ONE, Cardinality.ONE_TO_MANY, Cardinality.MANY_TO_MANY)
 
 
 def _hint_for(relation: Relation) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backstay.errors import NotEmbedded
 from backstay.frontends.rest.page import content_range
 from backstay.query.nodes import Embed, Field, Nulls, Order, Page, Step
 from unit.rest.ask import ask, code, embed, get, refusal
@@ -46,9 +47,9 @@ def test_a_term_may_belong_to_an_embed(written: str, term: Order) -> None:
     assert get(f"select=*,r(a)&order={written}").order == (term,)
 
 
-def test_a_related_term_names_the_alias_or_the_relation_and_means_the_key() -> None:
-    for name in ("n", "r"):
-        assert get(f"select=n:r(a)&order={name}(a)").order == (Order(Field("a"), relation="n"),)
+def test_a_related_term_names_the_key_alone() -> None:
+    assert get("select=n:r(a)&order=n(a)").order == (Order(Field("a"), relation="n"),)
+    assert isinstance(ask("GET", "/notes?select=n:r(a)&order=r(a)").refusal, NotEmbedded)
 
 
 @pytest.mark.parametrize(

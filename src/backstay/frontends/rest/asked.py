@@ -32,6 +32,7 @@ class Asked:
         profile: the schema to name in Content-Profile; None where nobody asks which.
         parameters: the decoded query string, for Content-Location.
         refusal: why no answer of this kind can be given. It is told only where every name was found.
+        renamed: the relations that the query string names in the place of an alias, with that alias.
         kinds: of the values under the keys of a row, where they are to be written as CSV.
     """
 
@@ -43,3 +44,4 @@ class Asked:
     parameters: Sequence[tuple[str, str | None]] = ()
     refusal: RequestError | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    renamed: tuple[tuple[str, str], ...] = ()

@@ -48,7 +48,7 @@ def parse(request: Request, settings: Settings) -> Asked:
     Arguments:
         request: its path stands without the front end's prefix: ``/notes``, ``/rpc/name``.
         settings: ``schemas``, ``max_depth``, ``max_items``, ``require_where``,
-            ``transaction_override`` and ``plan_media`` count here.
+            ``transaction_override``, ``plan_media`` and ``legacy_target_names`` count here.
 
     Raises:
         RequestError: one of its subclasses, and nothing else, whatever the request.
@@ -60,6 +60,7 @@ def parse(request: Request, settings: Settings) -> Asked:
     budget = Budget(settings.max_depth, settings.max_items)
     reading = request.method in _READS
     read = read_parameters(pairs, budget, calling=target.function and reading)
+    read.renamed = {} if settings.legacy_target_names else None
     page = read_page(
         read.root.limit, read.root.offset, request.headers.get("range") if request.method == "GET" else None
     )
@@ -79,7 +80,8 @@ def parse(request: Request, settings: Settings) -> Asked:
     except NotEmbedded as refusal:
         return Asked(_named(request, target, schema, read), refusal=refusal)
     wrong = _refusal(query, preferences, form, settings)
-    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs, wrong)
+    renamed = tuple((read.renamed or {}).items())
+    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs, wrong, renamed=renamed)
 
 
 # Path, schema, method ----------------------------------------------------------------------------------------
@@ -140,7 +142,7 @@ def _check_method(method: str, target: Target) -> None:
 
 def _shown(read: Parameters) -> tuple[tuple[Item, ...], tuple[Order, ...]]:
     """The items with what is said of their embeds, and the order of the root."""
-    items = attach(read.items, read.levels)
+    items = attach(read.items, read.levels, read.renamed)
     return items, relate(read.root.order, items) if read.root.order else ()
 
 

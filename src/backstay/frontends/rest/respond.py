@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -30,6 +31,8 @@ from backstay.query.nodes import Call, Count, Delete, Insert, Page, Resolution, 
 Headers: TypeAlias = list[tuple[str, str]]
 
 _BODILESS: Final = (204, 205, 304)
+_SPECIAL: Final = re.compile(r'["\\]')
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _VARY: Final = ("vary", "Accept, Prefer, Range")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -117,6 +120,8 @@ def respond(asked: Asked, reply: Reply, *, keyed: bool = True) -> Response:
     query = asked.query
     preference = applied(asked.preferences, query, keyed=keyed)
     headers: Headers = [] if preference is None else [("preference-applied", preference)]
+    if asked.renamed:
+        headers.append(("warning", _warning(asked.renamed)))
     if isinstance(query, Select):
         return _respond_rows(asked, query, reply, headers)
     if isinstance(query, Call):
@@ -124,6 +129,17 @@ def respond(asked: Asked, reply: Reply, *, keyed: bool = True) -> Response:
     if isinstance(query, Insert):
         return _respond_insert(asked, query, reply, headers)
     return _respond_change(asked, query, reply, headers)
+
+
+def _warning(renamed: Sequence[tuple[str, str]]) -> str:
+    """What PostgREST 16 says of relations that are named in the place of an alias."""
+    changes = ", ".join(f"`{name}` to `{alias}`" for name, alias in renamed)
+    text = (
+        "Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will "
+        f"stop working in a future release. Update {changes} in query string filters, orders or limits."
+    )
+    quoted = _CONTROL.sub("?", _SPECIAL.sub(r"\\\g<0>", text))
+    return f'299 PostgRESTv16 "{quoted}"'
 
 
 def respond_plan(asked: Asked, reply: Reply) -> Response:

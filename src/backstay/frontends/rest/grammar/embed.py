@@ -23,47 +23,61 @@ class Level:
     offset: int | None = None
 
 
-def attach(items: tuple[Item, ...], levels: Mapping[Path, Level]) -> tuple[Item, ...]:
+def attach(
+    items: tuple[Item, ...], levels: Mapping[Path, Level], renamed: dict[str, str] | None = None
+) -> tuple[Item, ...]:
     """The items with each embed's filters, order and page on it.
 
     Arguments:
         items: what select asks for.
-        levels: what is said of each embed, by its path from the root: each step an alias or a relation's name.
+        levels: what is said of each embed, by its path from the root: each step the key of an embed.
+        renamed: gets each relation's name that was used of an embed with an alias, with that alias. None: that is not
+            allowed (PostgREST's ``url-use-legacy-target-names``).
 
     Raises:
         NotEmbedded: a path leads nowhere.
         RangeNotSatisfiable, DatabaseFault: a page cannot be.
     """
-    return _attach(items, levels.items()) if levels else items
+    return _attach(items, levels.items(), renamed) if levels else items
 
 
 def relate(order: tuple[Order, ...], items: tuple[Item, ...]) -> tuple[Order, ...]:
-    """The order with each related term naming its embed by its key.
+    """The order, each related term of which names an embed by its key.
 
     Raises:
         NotEmbedded: a term names what is no embed of this level.
     """
-    if all(term.relation is None for term in order):
-        return order
-    return tuple(
-        term if term.relation is None else replace(term, relation=_find(items, term.relation)[1].key) for term in order
-    )
+    for term in order:
+        if term.relation is not None and _index(items, term.relation) is None:
+            raise _not_embedded(term.relation)
+    return order
 
 
-def _attach(items: tuple[Item, ...], levels: Iterable[tuple[Path, Level]]) -> tuple[Item, ...]:
+def _attach(
+    items: tuple[Item, ...], levels: Iterable[tuple[Path, Level]], renamed: dict[str, str] | None
+) -> tuple[Item, ...]:
     below: dict[int, list[tuple[Path, Level]]] = {}
+    legacy: dict[int, str] = {}
     for path, level in levels:
-        index, _ = _find(items, path[0])
+        index = _index(items, path[0])
+        if index is None:
+            index = _legacy_index(items, path[0], allowed=renamed is not None)
+            legacy[index] = path[0]
         below.setdefault(index, []).append((path[1:], level))
-    return tuple(
-        _narrow(item, below[index]) if index in below and isinstance(item, Embed) else item
-        for index, item in enumerate(items)
-    )
+    attached: list[Item] = []
+    for index, item in enumerate(items):
+        if index not in below or not isinstance(item, Embed):
+            attached.append(item)
+            continue
+        if index in legacy and renamed is not None:
+            renamed[legacy[index]] = item.key
+        attached.append(_narrow(item, below[index], renamed))
+    return tuple(attached)
 
 
-def _narrow(embed: Embed, levels: list[tuple[Path, Level]]) -> Embed:
+def _narrow(embed: Embed, levels: list[tuple[Path, Level]], renamed: dict[str, str] | None) -> Embed:
     own = [level for path, level in levels if not path]
-    items = _attach(embed.items, [(path, level) for path, level in levels if path])
+    items = _attach(embed.items, [(path, level) for path, level in levels if path], renamed)
     limits = [level.limit for level in own if level.limit is not None]
     offsets = [level.offset for level in own if level.offset is not None]
     order = next((level.order for level in own if level.order is not None), ())
@@ -76,16 +90,27 @@ def _narrow(embed: Embed, levels: list[tuple[Path, Level]]) -> Embed:
     )
 
 
-def _find(items: tuple[Item, ...], name: str) -> tuple[int, Embed]:
-    """The embed that a name means: the one of that key, else the first of that relation."""
-    embeds = [(index, item) for index, item in enumerate(items) if isinstance(item, Embed)]
-    for found in embeds:
-        if found[1].key == name:
-            return found
-    for found in embeds:
-        if found[1].relation == name:
-            return found
-    raise NotEmbedded(
+def _index(items: tuple[Item, ...], name: str) -> int | None:
+    """The place of the embed with that key."""
+    return next((index for index, item in enumerate(items) if isinstance(item, Embed) and item.key == name), None)
+
+
+def _legacy_index(items: tuple[Item, ...], name: str, *, allowed: bool) -> int:
+    """The place of the first embed of that relation, which has another key."""
+    for index, item in enumerate(items):
+        if isinstance(item, Embed) and item.relation == name:
+            if allowed:
+                return index
+            raise NotEmbedded(
+                f"'{name}' is not an embedded resource in this request",
+                detail="Target names are not allowed in filters if they have an alias",
+                hint=f"Change '{name}' to '{item.key}' in filters, orders or limits.",
+            )
+    raise _not_embedded(name)
+
+
+def _not_embedded(name: str) -> NotEmbedded:
+    return NotEmbedded(
         f"'{name}' is not an embedded resource in this request",
         hint=f"Verify that '{name}' is included in the 'select' query parameter.",
     )

@@ -25,6 +25,7 @@ class Parameters:
 
     ``root`` and ``levels`` hold filters, orders and pages of the root and of each embed path. ``columns`` and
     ``conflict`` are None where they were not given. ``arguments`` are what is left over for a function.
+    ``renamed`` are the names of relations that were used in the place of an alias; None where they may not be.
     """
 
     items: tuple[Item, ...] = (Everything(),)
@@ -33,6 +34,7 @@ class Parameters:
     root: Level = field(default_factory=Level)
     levels: dict[Path, Level] = field(default_factory=dict)
     arguments: list[tuple[str, str]] = field(default_factory=list)
+    renamed: dict[str, str] | None = None
 
     def level(self, path: Path) -> Level:
         """What is said of the level at this path."""

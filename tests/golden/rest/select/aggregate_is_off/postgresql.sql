@@ -1,5 +1,0 @@
--- read
-SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
-FROM (SELECT sum(notes_1.number) AS sum
-FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID))) AS _rows
