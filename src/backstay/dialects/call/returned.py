@@ -31,11 +31,13 @@ class Returned:
         columns: the name and kind of each column, where it is a row of no resource; of a plain value one,
             :data:`SCALAR`.
         read: the values of a row, in the order of the columns.
+        many: whether there may be any number of them.
     """
 
     served: Served | None
     columns: tuple[tuple[str, Kind], ...] = ()
     read: Callable[[Any], Sequence[Any]] = tuple
+    many: bool = False
 
     @property
     def scalar(self) -> bool:
@@ -53,17 +55,18 @@ def read_returned(annotation: Any, schema: Schema) -> Returned | None:
     row = _bare(annotation)
     if get_origin(row) is Response:
         row = _bare(get_args(row)[0])
-    if (get_origin(row) or row) in LISTS:
+    many = (get_origin(row) or row) in LISTS
+    if many:
         row = _bare(next(iter(get_args(row)), Any))
     served = _served(row, schema)
     if served is not None:
-        return Returned(served)
+        return Returned(served, many=many)
     fields = dict(_fields(row))
     if fields:
         columns = tuple((name, kind_for(hint, schema)) for name, hint in fields.items())
-        return Returned(None, columns, _getter(row, tuple(fields)))
+        return Returned(None, columns, _getter(row, tuple(fields)), many)
     kind = _scalar(row, schema)
-    return None if kind is None else Returned(None, ((SCALAR, kind),), lambda value: (value,))
+    return None if kind is None else Returned(None, ((SCALAR, kind),), lambda value: (value,), many)
 
 
 def kind_for(annotation: Any, schema: Schema) -> Kind:

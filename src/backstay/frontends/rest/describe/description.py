@@ -51,7 +51,7 @@ class Description:
         offered = offer(self._schema, name, caller)
         open = offer(self._schema, name, ANONYMOUS) if self._settings.anonymous else None
         info = {"title": self._title, "version": "1.0.0"}
-        body = self._make("3.1", offered, lambda: openapi(offered, info, open=open))
+        body = self._make("3.1", offered, lambda: openapi(offered, self._schema, info, open=open))
         return _response(request, body, "application/json")
 
     def root(self, request: Request, caller: Caller, schema: str, profile: str | None) -> Response:

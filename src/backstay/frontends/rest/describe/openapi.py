@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
+from backstay.frontends.rest.describe.calls import describe_call, describe_sql_call
 from backstay.frontends.rest.describe.offer import Offer
 from backstay.frontends.rest.describe.types import openapi_type
 from backstay.query.operators import OPERATORS, Takes
 from backstay.schema.column import Column
 from backstay.schema.relation import Name, Relation
-from backstay.schema.served import Argument, Function, Served, SQLArgument, SQLFunction
+from backstay.schema.served import Schema, Served
 
 _JSON: Final = "application/json"
 _ELSEWHERE: Final = (Takes.CONTAINER, Takes.RANGE, Takes.TERMS)
@@ -42,11 +41,12 @@ _SHARED: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def openapi(offer: Offer, info: Mapping[str, str], *, open: Offer | None = None) -> dict[str, Any]:
+def openapi(offer: Offer, schema: Schema, info: Mapping[str, str], *, open: Offer | None = None) -> dict[str, Any]:
     """The OpenAPI document.
 
     Arguments:
         offer: what the caller may call.
+        schema: what is served to anybody.
         info: title and version.
         open: what whoever shows no key may call; None: nothing.
     """
@@ -56,8 +56,8 @@ def openapi(offer: Offer, info: Mapping[str, str], *, open: Offer | None = None)
     paths = {
         f"/{served.name[1]}": _path(served, methods, freely.get(served.name, ())) for served, methods in offer.resources
     }
-    paths |= {f"/rpc/{each.name[1]}": _call_database(each) for each in offer.sql_functions}
-    paths |= {f"/rpc/{each.name[1]}": _call(each) for each in offer.functions}
+    paths |= {f"/rpc/{each.name[1]}": describe_sql_call(each, names) for each in offer.sql_functions}
+    paths |= {f"/rpc/{each.name[1]}": describe_call(each, schema, names) for each in offer.functions}
     return {
         "openapi": "3.1.0",
         "info": dict(info),
@@ -239,68 +239,3 @@ def _property(column: Column) -> dict[str, Any]:
     if column.readonly or column.generated:
         found["readOnly"] = True
     return found
-
-
-# Functions ---------------------------------------------------------------------------------------------------
-
-
-def _call(function: Function) -> dict[str, Any]:
-    name = function.name[1]
-    arguments = function.arguments
-    types = [each.type for each in arguments]
-    schemas, parts = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    properties = {each.name: _inline(schema, parts) for each, schema in zip(arguments, schemas, strict=True)}
-    return _described(name, function.description, arguments, properties, reads=True)
-
-
-def _call_database(function: SQLFunction) -> dict[str, Any]:
-    arguments = [each for each in function.arguments if each.name]
-    properties = {each.name: openapi_type(each.kind, nullable=True) for each in arguments}
-    return _described(function.name[1], function.description, arguments, properties, reads=not function.volatile)
-
-
-def _described(
-    name: str,
-    description: str,
-    arguments: Sequence[Argument | SQLArgument],
-    properties: dict[str, Any],
-    *,
-    reads: bool,
-) -> dict[str, Any]:
-    body: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
-    required = [each.name for each in arguments if each.required]
-    if required:
-        body["required"] = required
-    common: dict[str, Any] = {
-        "tags": ["functions"],
-        "summary": description.partition("\n")[0] or f"Call {name}",
-        "description": description,
-        "responses": {
-            "200": {"description": "What the function returns", "content": {_JSON: {"schema": {}}}},
-            "204": {"description": "The function returns nothing"},
-            "default": {"$ref": "#/components/responses/error"},
-        },
-    }
-    get = {
-        **common,
-        "operationId": f"get_rpc_{name}",
-        "parameters": [_argument(each, properties[each.name]) for each in arguments],
-    }
-    post = {
-        **common,
-        "operationId": f"post_rpc_{name}",
-        "requestBody": {"required": bool(required), "content": {_JSON: {"schema": body}}},
-    }
-    return {"get": get, "post": post} if reads else {"post": post}
-
-
-def _argument(argument: Argument | SQLArgument, schema: dict[str, Any]) -> dict[str, Any]:
-    if schema.get("type") in ("array", ["array", "null"]):
-        schema = {"type": "string", "pattern": r"^\{.*\}$", "description": "An array: `{1,2}`"}
-    return {"name": argument.name, "in": "query", "required": argument.required, "schema": schema}
-
-
-def _inline(schema: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
-    """A schema with the parts it refers to in their place."""
-    reference = schema.get("$ref")
-    return dict(parts[reference.rpartition("/")[2]]) if isinstance(reference, str) else schema
