@@ -31,7 +31,7 @@ _ERROR: Final = {
 }
 _SHARED: Final[dict[str, dict[str, Any]]] = {
     "select": {"description": "Columns and embeds: `id,title,company(name)`", "schema": {"type": "string"}},
-    "order": {"description": "`column.desc.nullslast,other`", "schema": {"type": "string"}},
+    "order": {"description": "`column.desc.nullslast,other`", "schema": {"type": "string", "minLength": 1}},
     "limit": {"description": "At most so many rows", "schema": {"type": "integer", "minimum": 0}},
     "offset": {"description": "Skip so many rows", "schema": {"type": "integer", "minimum": 0}},
     "or": {"description": "`(a.eq.1,b.gt.2)`: one of them holds", "schema": {"type": "string", "pattern": _TREE}},
