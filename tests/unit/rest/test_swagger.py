@@ -413,12 +413,30 @@ def test_public_url_that_is_no_address_is_refused(address: str) -> None:
         describe(public_url=address)
 
 
+class Kept(DeclarativeBase):
+    metadata = sa.MetaData(schema="archive")
+
+
+class Old(Kept):
+    __tablename__ = "old"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey(Shop.id))
+
+
 def test_another_schema_is_described_when_it_is_asked_for() -> None:
     app = build()
+    app.configure(schemas=("public", "archive"))
+    app.resource(Old, select=anyone)
     description = Description(app.schema, app.settings)
-    answer = description.root(Request("GET", "/"), SERVICE, "other", "other")
-    assert header(answer, "content-profile") == "other"
-    assert json.loads(answer.body)["definitions"] == {}
+    answer = description.root(Request("GET", "/"), SERVICE, "archive", "archive")
+    assert header(answer, "content-profile") == "archive"
+    document = json.loads(answer.body)
+    assert (list(document["definitions"]), list(document["paths"])) == (["old"], ["/", "/old"])
+    # What a foreign key refers to is looked for in the same document.
+    assert "description" not in document["definitions"]["old"]["properties"]["shop_id"]
+    first = json.loads(description.root(Request("GET", "/"), SERVICE, "public", "public").body)
+    assert "old" not in first["definitions"]
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/*", "application/json", "application/openapi+json"])

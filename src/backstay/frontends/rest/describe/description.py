@@ -101,8 +101,10 @@ class Description:
 
 
 def _response(request: Request, body: bytes, media: str, *more: tuple[str, str]) -> Response:
-    headers = (*more, ("content-type", f"{media}; charset=utf-8"), ("content-length", str(len(body))))
-    return Response(200, headers, b"" if request.method == "HEAD" else body)
+    headers = (*more, ("content-type", f"{media}; charset=utf-8"))
+    if request.method == "HEAD":
+        return Response(200, headers)
+    return Response(200, (*headers, ("content-length", str(len(body)))), body)
 
 
 def _read_address(text: str) -> SplitResult:

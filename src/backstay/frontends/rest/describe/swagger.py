@@ -103,18 +103,20 @@ def _definition(served: Served, offered: frozenset[Name]) -> Document:
     required = [column.name for column in columns if not column.nullable]
     if required:
         found["required"] = required
-    keys = dict(_foreign_keys(served, offered))
+    keys = _foreign_keys(served, offered)
     found["properties"] = {column.name: _property(column, keys.get(column.name)) for column in columns}
     found["type"] = "object"
     return found
 
 
-def _foreign_keys(served: Served, offered: frozenset[Name]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The columns that are a foreign key by themselves, and what they refer to: tables before views of them."""
-    for relation in sorted(served.relations, key=_is_to_view, reverse=True):
+def _foreign_keys(served: Served, offered: frozenset[Name]) -> dict[str, tuple[str, str]]:
+    """The columns that are a foreign key by themselves, and what each refers to: a table rather than a view of it."""
+    found: dict[str, tuple[str, str]] = {}
+    for relation in sorted(served.relations, key=_is_to_view):
         if relation.owning and len(relation.pairs) == 1 and relation.target in offered:
             ((ours, theirs),) = relation.pairs
-            yield ours, (relation.target[1], theirs)
+            found.setdefault(ours, (relation.target[1], theirs))
+    return found
 
 
 def _is_to_view(relation: Relation) -> bool:
