@@ -235,16 +235,15 @@ class SQLiteEmission(Writer):
         return sa.case((sa.and_(value.is_(None), some), sa.null()), else_=answer)
 
     def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
-        prefix = "(?i)" if test.operator.name == "imatch" else ""
+        flags = "i" if test.operator.name == "imatch" else None
 
         def compare(left: Any, right: Any) -> ColumnElement[Any]:
-            matched: ColumnElement[Any] = left.regexp_match(right)
+            matched: ColumnElement[Any] = left.regexp_match(right, flags=flags)
             return matched
 
         if test.quantifier is not None:
-            members = self.literals(test.value, TEXT, lambda text: prefix + text)
-            return self.quantified(value, TEXT, compare, members, test.quantifier)
-        return compare(value, self.literal(test.value, TEXT, lambda text: prefix + text))
+            return self.quantified(value, TEXT, compare, self.literals(test.value, TEXT), test.quantifier)
+        return compare(value, self.literal(test.value, TEXT))
 
     def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
         document = source.name.startswith("json")

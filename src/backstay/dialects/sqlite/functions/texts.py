@@ -12,21 +12,10 @@ from typing import Any
 
 import re2  # type: ignore[import-untyped]
 
+from backstay.dialects.sqlite.functions.patterns import Translated, mark, translate, unmark
 from backstay.errors import InvalidPattern
 
 _MEMORY = 1 << 20
-_ESCAPES = {"y": r"\b", "m": r"\b", "M": r"\b", "Z": r"\z", "w": r"[\pL\pN_]", "W": r"[^\pL\pN_]", "Y": r"\B"}
-_CLASS_ESCAPES = {"w": r"\pL\pN_"}
-_CLASSES = {
-    "[:alpha:]": r"\pL",
-    "[:alnum:]": r"\pL\pN",
-    "[:upper:]": r"\p{Lu}",
-    "[:lower:]": r"\p{Ll}",
-    "[:digit:]": r"0-9",
-    "[:space:]": r"\s",
-    "[:punct:]": r"\pP\pS",
-    "[:word:]": r"\pL\pN_",
-}
 
 
 def lower(text: Any) -> Any:
@@ -45,70 +34,50 @@ def upper(text: Any) -> Any:
 
 def regexp(pattern: str | None, text: Any) -> int | None:
     """``text ~ pattern``. Raises InvalidPattern."""
-    if pattern is None or text is None:
-        return None
-    return 1 if _compile(str(pattern), "", False).search(str(text)) else 0
+    return None if pattern is None or text is None else _matches(str(pattern), str(text), "")
 
 
 def regexp_any_case(pattern: str | None, text: Any) -> int | None:
     """``text ~* pattern``. Raises InvalidPattern."""
-    if pattern is None or text is None:
-        return None
-    return 1 if _compile(str(pattern), "i", False).search(str(text)) else 0
+    return None if pattern is None or text is None else _matches(str(pattern), str(text), "i")
 
 
 def regexp_replace(text: Any, pattern: str | None, replacement: str | None, flags: str | None = "") -> str | None:
     r"""The text with the first match replaced (every match with the flag ``g``); ``\1`` and ``\&`` as on PostgreSQL."""
     if text is None or pattern is None or replacement is None or flags is None:
         return None
-    compiled = _compile(str(pattern), flags.replace("g", ""), True)
-    result: str = compiled.sub(replacement.replace(r"\&", r"\g<0>"), str(text), 0 if "g" in flags else 1)
-    return result
+    compiled, prepared = _prepare(str(pattern), str(text), flags.replace("g", ""), capturing=True)
+    result: str = compiled.sub(replacement.replace(r"\&", r"\g<0>"), prepared, 0 if "g" in flags else 1)
+    return result if prepared is text else unmark(result)
+
+
+def _matches(pattern: str, text: str, flags: str) -> int:
+    compiled, prepared = _prepare(pattern, text, flags, capturing=False)
+    return 1 if compiled.search(prepared) else 0
+
+
+def _prepare(pattern: str, text: str, flags: str, *, capturing: bool) -> tuple[Any, str]:
+    """A pattern with the text to search: as it is, or marked where the pattern asks for bounds of words."""
+    compiled, translated = _compile(pattern, flags, capturing, False)
+    if not translated.marks or (translated.exact and text.isascii()):
+        return compiled, text
+    return _compile(pattern, flags, capturing, True)[0], mark(text, translated.marks)
 
 
 @lru_cache(maxsize=512)
-def _compile(pattern: str, flags: str, capturing: bool) -> Any:
+def _compile(pattern: str, flags: str, capturing: bool, marked: bool) -> tuple[Any, Translated]:
+    translated = translate(pattern, flags, marked=marked)
     options = re2.Options()
     # Thousands of groups, each asked for its place, take seconds; whether there is a match takes none of them.
     options.never_capture = not capturing
-    options.case_sensitive = "i" not in flags
-    options.dot_nl = True
+    options.case_sensitive = not translated.any_case
     options.log_errors = False
     options.max_mem = _MEMORY
     try:
-        return re2.compile(_translate(pattern), options)
+        return re2.compile(translated.text, options), translated
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace") if error.args else "it cannot be compiled"
         raise InvalidPattern(f"invalid regular expression: {reason}") from None
-
-
-def _translate(pattern: str) -> str:
-    """Rewrite PostgreSQL's spellings into RE2's."""
-    parts: list[str] = []
-    position, inside = 0, False
-    while position < len(pattern):
-        character = pattern[position]
-        if character == "\\" and position + 1 < len(pattern):
-            letter = pattern[position + 1]
-            parts.append((_CLASS_ESCAPES if inside else _ESCAPES).get(letter, character + letter))
-            position += 2
-            continue
-        named = next((name for name in _CLASSES if inside and pattern.startswith(name, position)), None)
-        if named is not None:
-            parts.append(_CLASSES[named])
-            position += len(named)
-            continue
-        if character == "[" and not inside:
-            inside = True
-            opening = pattern[position : position + 3]
-            head = opening if opening == "[^]" else opening[:2] if opening[:2] in ("[^", "[]") else "["
-            parts.append(head)
-            position += len(head)
-            continue
-        inside = inside and character != "]"
-        parts.append(character)
-        position += 1
-    return "".join(parts)
 
 
 def _lower_letter(letter: str) -> str:
