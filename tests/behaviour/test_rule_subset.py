@@ -461,8 +461,13 @@ async def seen(app: Backstay, rule: Any, caller: Caller) -> list[int]:
     return sorted(row["id"] for row in json.loads(reply.body))
 
 
+def named(case: Case) -> str:
+    """A case's name, the same in every process of a run."""
+    return f"{case.element}: {show(case.rule)}"
+
+
 @pytest.mark.invariant("I16")
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.element}: {show(case.rule)}")
+@pytest.mark.parametrize("case", CASES, ids=named)
 def test_a_rule_means_the_same_on_every_database(case: Case, ask: Asking) -> None:
     assert (ask(case.rule), ask(sa.not_(case.rule))) == (case.true, case.false)
 
@@ -471,7 +476,7 @@ TIMELESS = ("caller", "json", "text", "arithmetic", "logic", "null")
 
 
 @pytest.mark.invariant("I16")
-@pytest.mark.parametrize("case", [case for case in CASES if case.element not in TIMELESS], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.element not in TIMELESS], ids=named)
 def test_a_rule_means_the_same_wherever_the_caller_is(case: Case, ask: Asking) -> None:
     for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York"):
         assert ask(case.rule, find_zone(zone)) == case.true, zone
