@@ -35,6 +35,11 @@ class Settings:
     secret_key: str = _setting("", "The key servers carry (sb_secret_...): role service_role.", secret=True)
     secret_key_in_browser: bool = _setting(False, "Accept the secret key in requests that come from a browser.")
     anonymous: bool = _setting(True, "Serve requests that carry no token, as the role anon.")
+    database_roles: bool = _setting(False, "Run requests under the PostgreSQL role that their token names.")
+    anonymous_role: str = _setting("anon", "The PostgreSQL role of requests without a token, with database_roles.")
+    search_path: tuple[str, ...] = _setting(
+        ("public",), "Schemas in which PostgreSQL's functions find names, after their own."
+    )
     schemas: tuple[str, ...] = _setting(("public",), "Schemas served over REST, the default one first.")
     cors_origins: tuple[str, ...] = _setting(("*",), "Origins that browsers may call from.")
     max_rows: int = _setting(0, "Most rows in one answer, root and embeds; 0: no cap.")

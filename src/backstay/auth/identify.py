@@ -12,8 +12,10 @@ from backstay.auth.claim import ABSENT, follow
 from backstay.auth.keys import PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
 from backstay.auth.token import verify
 from backstay.auth.verified import VerifiedTokens
+from backstay.dialects.local import under_role
 from backstay.errors import AnonymousDisabled, InvalidClaims, InvalidKey, SecretKeyInBrowser
 from backstay.schema.caller import ANONYMOUS, SERVICE, Caller, Role
+from backstay.schema.kind.encode import is_unicode
 
 _ROLES: Final = {role.value: role for role in Role}
 _ROLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
@@ -47,7 +49,7 @@ def identify(
     if token is None:
         if not keys.anonymous:
             raise AnonymousDisabled
-        return ANONYMOUS
+        return _holder(keys, Role.ANON)
     time_now = time.time() if now is None else now
     caller = _who(token, keys, verified, time_now, is_apikey=bearer is None)
     holder = caller
@@ -108,8 +110,27 @@ def _find_opaque(token: str, keys: Keys) -> Caller | None:
     publishable = hmac.compare_digest(shown, keys.publishable or b"")
     secret = hmac.compare_digest(shown, keys.secret or b"")
     if secret:
-        return SERVICE
-    return ANONYMOUS if publishable else None
+        return _holder(keys, Role.SERVICE)
+    return _holder(keys, Role.ANON) if publishable else None
+
+
+def _holder(keys: Keys, role: Role) -> Caller:
+    """Who shows an opaque key, or nothing."""
+    caller = SERVICE if role is Role.SERVICE else ANONYMOUS
+    return in_database(caller, keys) if keys.database_roles else caller
+
+
+def in_database(caller: Caller, keys: Keys) -> Caller:
+    """A caller, as the database knows them: under the role that their claims name, or that of their kind.
+
+    Arguments:
+        caller: who asks; not the application itself, which keeps the role that it logs in with.
+        keys: with ``database_roles``.
+    """
+    if caller.role is Role.ANON:
+        return under_role(caller, keys.anonymous_role)
+    named = follow(caller.claims, keys.role_claim)
+    return under_role(caller, named if isinstance(named, str) and _is_role(named) else caller.role.value)
 
 
 def _caller(claims: dict[str, Any], keys: Keys) -> Caller:
@@ -117,7 +138,18 @@ def _caller(claims: dict[str, Any], keys: Keys) -> Caller:
     user = claims.get("sub")
     if user is not None and (not isinstance(user, str) or not user):
         raise InvalidClaims("The JWT 'sub' claim must be a string")
-    return Caller(id=user if role is Role.AUTHENTICATED else None, claims=claims, role=role)
+    caller = Caller(id=user if role is Role.AUTHENTICATED else None, claims=claims, role=role)
+    return in_database(caller, keys) if keys.database_roles else caller
+
+
+def _of_database(named: str, known: Role | None) -> Role | None:
+    """The kind of caller that a role of the database's own stands for: any but the known ones is a user."""
+    return (known or Role.AUTHENTICATED) if _is_role(named) else None
+
+
+def _is_role(named: str) -> bool:
+    """Whether this may be the name of a role. ``none`` is PostgreSQL's word for the role of the login itself."""
+    return named not in ("", "none") and "\0" not in named and is_unicode(named)
 
 
 def _role(claims: dict[str, Any], keys: Keys) -> Role:
@@ -127,6 +159,8 @@ def _role(claims: dict[str, Any], keys: Keys) -> Role:
             raise AnonymousDisabled
         return Role.ANON
     role = _ROLES.get(named) if isinstance(named, str) else None
+    if keys.database_roles and isinstance(named, str):
+        role = Role.ANON if named == keys.anonymous_role else _of_database(named, role)
     if role is None:
         shown = f' "{named}"' if isinstance(named, str) and _ROLE_NAME.fullmatch(named) else ""
         raise InvalidClaims(f"role{shown} does not exist")

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from backstay.auth.claim import Path, read_path
 from backstay.errors import DeclarationError
+from backstay.schema.caller import Role
 from backstay.settings import Settings
 
 VerificationKey: TypeAlias = OctKey | RSAKey | ECKey | OKPKey
@@ -51,7 +52,8 @@ class TrustedKey:
 class Keys:
     """All that callers are told by. Opaque keys are kept as digests only.
 
-    ``role_claim`` is the path to the role in a token's claims.
+    ``role_claim`` is the path to the role in a token's claims. ``database_roles``: that role is one of the database's
+    own, under which requests run; without a token it is ``anonymous_role``.
     """
 
     trusted: tuple[TrustedKey, ...] = ()
@@ -61,6 +63,8 @@ class Keys:
     role_claim: Path = ("role",)
     anonymous: bool = True
     secret_in_browser: bool = False
+    database_roles: bool = False
+    anonymous_role: str = Role.ANON.value
 
 
 def read_keys(settings: Settings) -> Keys:
@@ -86,6 +90,8 @@ def read_keys(settings: Settings) -> Keys:
         role_claim=role_claim,
         anonymous=settings.anonymous,
         secret_in_browser=settings.secret_key_in_browser,
+        database_roles=settings.database_roles,
+        anonymous_role=settings.anonymous_role,
     )
 
 

@@ -90,7 +90,7 @@ class Database(Protocol):
         """Finish what is under way and let go of every connection."""
         ...
 
-    async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
+    async def fetch(self, text: str, parameters: Sequence[Any], local: Local) -> list[Row]:
         """Run one reading statement on its own and return its rows. It cannot write.
 
         ``local``: settings that hold for it alone. Only a database with the feature ``local_settings`` takes any; there
@@ -98,7 +98,7 @@ class Database(Protocol):
         """
         ...
 
-    async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
+    async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local) -> T:
         """Run ``work`` in one transaction: committed (and durable) when this returns, rolled back if it raises.
 
         ``work`` may await nothing but its transaction: the dialect may run it in another thread and let several
@@ -106,7 +106,7 @@ class Database(Protocol):
         """
         ...
 
-    def session(self, *, readonly: bool = False, local: Local = ()) -> AbstractAsyncContextManager[AsyncSession]:
+    def session(self, *, readonly: bool = False, local: Local) -> AbstractAsyncContextManager[AsyncSession]:
         """An SQLAlchemy session on this database, for hooks, functions and users' code.
 
         The context begins one transaction, commits when it is left and rolls back if it is left by an exception. A

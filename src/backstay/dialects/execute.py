@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
@@ -52,6 +53,8 @@ async def write(
 
 
 async def _delete(transaction: Transaction, deleting: Deleting, values: Sequence[Any], caller: Caller) -> Reply:
+    if deleting.whole is not None:
+        return await _delete_whole(transaction, deleting.whole, values, caller)
     if deleting.answer is None:
         keys = await _run(transaction, deleting.change, values, caller)
         return Reply(affected=len(keys), keys=named(deleting.resolved.source.served, keys))
@@ -59,6 +62,13 @@ async def _delete(transaction: Transaction, deleting: Deleting, values: Sequence
     reply = await answer(transaction, deleting, keys, values, caller)
     await delete_keys(transaction, deleting, keys, values, caller)
     return reply
+
+
+async def _delete_whole(transaction: Transaction, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
+    if caller.timezone is not None:
+        await transaction.show_in(caller.timezone)
+    ((body, rows, affected),) = await _run(transaction, statement, values, caller)
+    return Reply(body=body.encode(), rows=rows, affected=affected)
 
 
 async def delete_keys(
@@ -104,7 +114,7 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
         order += keys
         for key, was_there in zip(keys, flags, strict=False):
             (merged if was_there else inserted).append(key)
-    if len(set(order)) < len(order):
+    if inserting.keyed and len(set(order)) < len(order):
         raise DatabaseFault(
             "ON CONFLICT DO UPDATE command cannot affect row a second time",
             state="21000",
@@ -114,7 +124,7 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     await check(transaction, inserting.check_new, served, inserted, values, caller)
     await check(transaction, inserting.check_merged, served, merged, values, caller)
     reply = await answer(transaction, inserting, order, values, caller)
-    return counted(reply, len(inserted))
+    return counted(reply if inserting.keyed else replace(reply, keys=()), len(inserted))
 
 
 def match(resolved: Insertion, values: Sequence[Any]) -> None:
@@ -131,7 +141,7 @@ def match(resolved: Insertion, values: Sequence[Any]) -> None:
 
 def counted(reply: Reply, inserted: int) -> Reply:
     """The reply of an insert, with how many of its rows are new."""
-    return Reply(reply.body, reply.rows, reply.total, reply.affected, inserted, reply.keys)
+    return replace(reply, inserted=inserted)
 
 
 def updates(resolved: Insertion) -> bool:

@@ -16,6 +16,7 @@ class Features:
     - ``planner_count``: can estimate a count without counting
     - ``schemas``: has named schemas
     - ``functions``: has functions of its own that can be served under /rpc
+    - ``tells_deleted``: a read may contain a delete, and sees the rows as they were before it
     - ``local_settings``: has settings that hold for one transaction, and roles
     """
 
@@ -28,4 +29,5 @@ class Features:
     planner_count: bool
     schemas: bool
     functions: bool
+    tells_deleted: bool
     local_settings: bool

@@ -22,3 +22,8 @@ def quoted(text: str) -> ColumnElement[Any]:
     if "\0" in text:
         raise ParseError("a name cannot contain NUL")
     return sa.literal_column("'" + text.replace("'", "''") + "'")
+
+
+def quote_name(name: str) -> str:
+    """A name as SQL writes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'

@@ -22,6 +22,7 @@ from backstay.plan.guard import Plan
 from backstay.plan.resolved import Alteration, Deletion, Insertion, Predicate, Source
 from backstay.query.nodes import Missing, Resolution
 from backstay.schema.column import Column, Expressed, Filling, Fixed, Made
+from backstay.schema.declaration import Kind
 from backstay.schema.served import Served
 
 Start: TypeAlias = Callable[[Plan], Writer]
@@ -35,7 +36,8 @@ class Inserting:
     """The statements of an insert.
 
     ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
-    database that cannot tell afterwards.
+    database that cannot tell afterwards. ``keyed``: whether ``lines`` tell the keys of the new rows; where nothing
+    needs them it tells only that there is a row, for which a database's own rules do not ask whether it may be read.
     """
 
     plan: Plan
@@ -46,6 +48,7 @@ class Inserting:
     check_new: Statement | None
     check_merged: Statement | None
     answer: Statement | None
+    keyed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Altering:
 
 @dataclass(frozen=True, slots=True)
 class Deleting:
-    """The statements of a delete. Rows to answer with are found by ``keys``, and read before ``by_keys`` deletes."""
+    """The statements of a delete. Rows to answer with are found by ``keys``, and read before ``by_keys`` deletes;
+    ``whole`` does all of it in one, where the database can and no hook must see the rows first."""
 
     plan: Plan
     resolved: Deletion
@@ -70,6 +74,7 @@ class Deleting:
     keys: Statement
     by_keys: Statement
     answer: Statement | None
+    whole: Statement | None
 
 
 Writing: TypeAlias = Inserting | Altering | Deleting
@@ -97,6 +102,7 @@ def compile_write(plan: Plan, start: Start, features: Features) -> Writing:
         keys=_keys(start(plan), resolved.source, resolved.where),
         by_keys=_delete_by_keys(start(plan), resolved.source),
         answer=_answer(plan, start),
+        whole=_delete_whole(start(plan), resolved, features),
     )
 
 
@@ -184,6 +190,20 @@ def _delete(emission: Writer, resolved: Deletion) -> Statement:
     return emission.compile(statement.returning(*_returned(emission, table, served)))
 
 
+def _delete_whole(emission: Writer, resolved: Deletion, features: Features) -> Statement | None:
+    """A delete that answers with the rows as they were, and how many they are."""
+    served, returning = resolved.source.served, resolved.returning
+    if returning is None or not features.tells_deleted or served.hooks.get(Kind.DELETE):
+        return None
+    table = emission.aliases[resolved.source.number] = bare(served.table)
+    delete = sa.delete(table).where(*_conditions(emission, resolved.source, resolved.where))
+    deleted = delete.returning(*[table.c[name] for name in served.key]).cte("_deleted")
+    alias = emission.alias(returning.source)
+    select = emission.select(returning, [alias.c[name] == deleted.c[name] for name in served.key])
+    counted = sa.select(sa.func.count()).select_from(deleted).scalar_subquery()
+    return emission.compile(emission.whole(select).add_columns(counted))
+
+
 def _delete_by_keys(emission: Writer, source: Source) -> Statement:
     table = bare(source.served.table)
     keys, _ = emission.keys(key_columns(source.served))
@@ -234,10 +254,12 @@ def _given(emission: Writer, column: Column, index: int) -> ColumnElement[Any]:
 
 def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features) -> Inserting:
     merging = resolved.resolution is Resolution.MERGE
+    check_new = _check(plan, start, plan.guards.new, resolved.source)
+    keyed = resolved.keyed or merging or check_new is not None or resolved.returning is not None
 
     @lru_cache(maxsize=_LINES)
     def lines(columns: tuple[str, ...]) -> Statement:
-        return _insert(start(plan), resolved, columns, features)
+        return _insert(start(plan), resolved, columns, features, keyed=keyed)
 
     @lru_cache(maxsize=_LINES)
     def existing(columns: tuple[str, ...]) -> Statement:
@@ -249,13 +271,16 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         bulk=features.bulk_insert,
         lines=lines,
         existing=existing if merging and not features.tells_inserted else None,
-        check_new=_check(plan, start, plan.guards.new, resolved.source),
+        check_new=check_new,
         check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
         answer=_answer(plan, start),
+        keyed=keyed,
     )
 
 
-def _insert(emission: Writer, resolved: Insertion, names: tuple[str, ...], features: Features) -> Statement:
+def _insert(
+    emission: Writer, resolved: Insertion, names: tuple[str, ...], features: Features, *, keyed: bool
+) -> Statement:
     served = resolved.source.served
     table = emission.aliases[resolved.source.number] = bare(served.table)
     given = [served.columns[name] for name in names]
@@ -270,7 +295,7 @@ def _insert(emission: Writer, resolved: Insertion, names: tuple[str, ...], featu
     statement = emission.insertion(table, values, source)
     if resolved.resolution is not None and values:  # a row of defaults alone is a new one
         statement = _resolving(emission, statement, resolved, table, list(values))
-    returned = _returned(emission, table, served)
+    returned = _returned(emission, table, served) if keyed else [sa.literal_column("1")]
     if features.tells_inserted and resolved.resolution is Resolution.MERGE:
         returned.append(emission.is_inserted().label("inserted"))
     return emission.compile(statement.returning(*returned))

@@ -111,6 +111,7 @@ class _Resolution:
             query.missing,
             returning,
             _named(served, query.where) if query.single else (),
+            query.keyed,
         )
 
     def select(self, served: Served, query: nodes.Select) -> Rows:

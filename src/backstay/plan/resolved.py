@@ -172,7 +172,7 @@ class Insertion:
     """A resolved insert.
 
     ``conflict`` are the columns that tell a duplicate, where one is to be resolved. ``named``: the row must be exactly
-    one, and have these values in these columns (PUT).
+    one, and have these values in these columns (PUT). ``keyed``: whether the keys of the new rows are asked for.
     """
 
     source: Source
@@ -183,6 +183,7 @@ class Insertion:
     missing: Missing
     returning: Rows | None
     named: tuple[tuple[Column, Slot], ...] = ()
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,7 @@ class Insert:
     ``conflict``: the columns that identify a duplicate; empty means the primary key.
     ``returning``: which columns and embeds of the written rows to answer with (None: none); its ``where`` and ``page``
     are empty. ``single`` (PUT): the rows must be exactly one and match ``where``, eq filters on the primary key.
+    ``keyed``: whether the keys of the new rows are asked for. A caller may insert what they may not read.
     """
 
     resource: str
@@ -247,6 +248,7 @@ class Insert:
     returning: Select | None = None
     single: bool = False
     where: tuple[Filter, ...] = ()
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

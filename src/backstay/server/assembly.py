@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.about import __version__
-from backstay.auth.identify import identify
+from backstay.auth.identify import identify, in_database
 from backstay.auth.keys import read_keys
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.call import Functions
@@ -60,6 +60,10 @@ class Assembly:
         self.schema = schema
         self.settings = settings
         self.engine = connect(settings.database, settings=settings, metadata=schema.metadata)
+        if settings.database_roles and not self.engine.database.features.local_settings:
+            raise DeclarationError(
+                "database_roles: this kind of database has no roles.", hint="Write rules instead, or use PostgreSQL."
+            )
         self.road = Road(schema, self.engine, settings)
         self._keys = read_keys(settings)
         self._minimal = _is_minimal(settings.error_verbosity)
@@ -101,12 +105,15 @@ class Assembly:
         return self._description.openapi(request, caller)
 
     async def _is_ready(self) -> bool:
-        await self.engine.database.fetch("SELECT 1", [])
+        await self.engine.database.fetch("SELECT 1", [], ())
         return True
 
     def session(self, act_as: System | Caller | Any) -> AbstractAsyncContextManager[AsyncSession]:
         """A session in which the rules of ``act_as`` hold: ``system``, a caller, or a user's row."""
-        return guarded_session(self.schema, self.engine.database, caller_of(act_as))
+        caller = caller_of(act_as)
+        if self._keys.database_roles and not caller.local and not isinstance(act_as, System):
+            caller = in_database(caller, self._keys)
+        return guarded_session(self.schema, self.engine.database, caller)
 
     async def start(self) -> None:
         """Open everything."""

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, column_property, mapped_column, relationship
 
 from backstay import current
-from backstay.dialects.adapt import adapt
+from backstay.dialects.sql.adapt import adapt
 from backstay.errors import DeclarationError
 from backstay.schema.expression.refusal import show
 from backstay.schema.expression.weave import Tenants, narrow, weave

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.sql import visitors
 
-from backstay.dialects.adapt import adapt
+from backstay.dialects.sql.adapt import adapt
 from backstay.errors import PermissionDenied
 from backstay.plan.fold import Answers, Question, Verdict, attribute_question, fold, questions
 from backstay.plan.guard import denied, row_refused

@@ -22,9 +22,9 @@ from sqlalchemy.sql.elements import _anonymous_label
 from sqlalchemy.sql.operators import and_
 from sqlalchemy.sql.selectable import FromGrouping
 
-from backstay.dialects.adapt import adapt
 from backstay.dialects.guarded.attributes import SPEAKING
 from backstay.dialects.guarded.bounds import SYSTEM, Bounds, Conditions
+from backstay.dialects.sql.adapt import adapt
 from backstay.errors import PermissionDenied
 from backstay.schema.caller import CallerAttribute, SignedIn
 

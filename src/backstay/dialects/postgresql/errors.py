@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SessionPoolTimeout
@@ -49,6 +51,9 @@ CLASSES: dict[str, type[BackstayError]] = {
     "57014": StatementTimeout,
 }
 """The states that have a class of their own."""
+
+_NO_ROLE = re.compile(r'role ".*" does not exist', re.DOTALL)
+"""A role that is not there: it has the state of any bad parameter (22023), and means that nobody is known by it."""
 
 UNAVAILABLE = ("08", "57P", "53000", "53200", "53300")
 """How the states begin that mean: no connection, or none that lives."""
@@ -121,7 +126,7 @@ def _from_server(error: asyncpg.PostgresError) -> Exception:
     if state.startswith(UNAVAILABLE):
         return DatabaseUnavailable()
     detail = None if _shows_the_row(error, state) else error.detail
-    known = CLASSES.get(state)
+    known = None if _NO_ROLE.fullmatch(message) else CLASSES.get(state)
     if known is None or (known is StatementTimeout and "user request" in message):
         return DatabaseFault(message, state=state, detail=detail, hint=error.hint)
     if known is PermissionDenied and error.server_source_function == "ExecWithCheckOptions":

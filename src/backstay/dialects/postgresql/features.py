@@ -16,6 +16,7 @@ FEATURES: Final = Features(
     planner_count=True,
     schemas=True,
     functions=True,
+    tells_deleted=True,
     local_settings=True,
 )
 """The capabilities of PostgreSQL, of every version Backstay speaks to."""

@@ -18,12 +18,15 @@ from sqlalchemy.pool import NullPool
 
 from backstay.dialects.postgresql.errors import is_lost
 from backstay.dialects.postgresql.server import Server
-from backstay.dialects.postgresql.transaction import SessionTransaction, set_local
+from backstay.dialects.postgresql.transaction import SessionTransaction, mark_of, set_local
 from backstay.schema.caller import Local
 from backstay.settings import Settings
 
 ABORTED: Final = "backstay.aborted"
 """Where a connection keeps the error after which its transaction cannot be committed."""
+
+MARK: Final = "backstay.mark"
+"""Where a session keeps what stands before each of its statements."""
 
 
 class Dialect(PGDialect_asyncpg):
@@ -87,8 +90,17 @@ def hold(session: AsyncSession, local: Local) -> None:
         if not transaction.nested:
             text, parameters = set_local(local)
             connection.exec_driver_sql(text, tuple(parameters))
+            if mark:
+                event.listen(connection, "before_cursor_execute", partial(_put_before, mark), retval=True)
 
+    mark = session.info[MARK] = mark_of(local)
     event.listen(session.sync_session, "after_begin", begin)
+
+
+def _put_before(
+    mark: str, _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    return mark + statement, parameters
 
 
 async def join(session: AsyncSession) -> SessionTransaction:
@@ -98,7 +110,7 @@ async def join(session: AsyncSession) -> SessionTransaction:
     if not raw.is_in_transaction():
         # SQLAlchemy's BEGIN goes out with its first statement.
         await connection.exec_driver_sql("SELECT 1")
-    return SessionTransaction(session, raw, partial(_abort, connection.info))
+    return SessionTransaction(session, raw, partial(_abort, connection.info), session.info.get(MARK, ""))
 
 
 async def _connect(server: Server, **_arguments: object) -> asyncpg.Connection:

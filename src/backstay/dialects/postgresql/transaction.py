@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,6 +43,20 @@ def _setting(count: int) -> str:
     return "SELECT " + ", ".join(f"pg_catalog.set_config(${place}, ${place + 1}, true)" for place in places)
 
 
+def mark_of(local: Local) -> str:
+    """What stands before a statement that runs under a role: a comment with the role's name.
+
+    PostgreSQL makes a plan anew for another role where row-level security asks for it, but not where a function was
+    inlined that the other role may not execute. Statements of different texts share no plan.
+    """
+    return next((_mark(value) for name, value in local if name == "role"), "")
+
+
+@cache
+def _mark(role: str) -> str:
+    return f"/* role {quote(role, safe='')} */ "
+
+
 class OwnTransaction:
     """A transaction on a connection of the pool.
 
@@ -56,6 +71,7 @@ class OwnTransaction:
         self._connection = connection
         self._begin = begin
         self._local = local
+        self._mark = mark_of(local) if local else ""
         self._untouched = True
 
     async def show_in(self, zone: Zone) -> None:
@@ -72,13 +88,13 @@ class OwnTransaction:
 
     async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         """Run one statement and return its rows."""
-        return await self._run(lambda: self._connection.fetch(text, *parameters))
+        return await self._run(lambda: self._connection.fetch(self._mark + text, *parameters))
 
     async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
         """Run one statement once per parameter set and return all rows, in the order of the sets."""
         if not parameters:
             return []
-        return await self._run(lambda: self._connection.fetchmany(text, parameters))
+        return await self._run(lambda: self._connection.fetchmany(self._mark + text, parameters))
 
     async def _run(self, statement: Callable[[], Awaitable[Sequence[asyncpg.Record]]]) -> list[Row]:
         try:
@@ -110,24 +126,26 @@ class SessionTransaction:
         session: the session.
         connection: the driver's connection, in the session's transaction.
         abort: called with an error after which the session's transaction cannot be committed.
+        mark: what stands before each statement.
     """
 
     def __init__(
-        self, session: AsyncSession, connection: asyncpg.Connection, abort: Callable[[Exception], None]
+        self, session: AsyncSession, connection: asyncpg.Connection, abort: Callable[[Exception], None], mark: str
     ) -> None:
         self._session = session
         self._connection = connection
         self._abort = abort
+        self._mark = mark
 
     async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         """Run one statement and return its rows."""
-        return await self._run(lambda: self._connection.fetch(text, *parameters))
+        return await self._run(lambda: self._connection.fetch(self._mark + text, *parameters))
 
     async def fetch_each(self, text: str, parameters: Sequence[Sequence[Any]]) -> list[Row]:
         """Run one statement once per parameter set and return all rows, in the order of the sets."""
         if not parameters:
             return []
-        return await self._run(lambda: self._connection.fetchmany(text, parameters))
+        return await self._run(lambda: self._connection.fetchmany(self._mark + text, parameters))
 
     async def show_in(self, zone: Zone) -> None:
         """Show moments in a time zone until the session's transaction ends."""

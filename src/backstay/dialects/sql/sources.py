@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import visitors
 
-from backstay.dialects.adapt import adapt
 from backstay.dialects.dialect import Parameter, Statement
+from backstay.dialects.sql.adapt import adapt
 from backstay.plan.fold import SIGNED_IN, Known, value_of
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read, Rows, Source, Target

@@ -16,6 +16,7 @@ FEATURES: Final = Features(
     planner_count=False,
     schemas=False,
     functions=False,
+    tells_deleted=False,
     local_settings=False,
 )
 """SQLite's capabilities. A bulk insert is ``INSERT … SELECT … FROM json_each(?)``."""

@@ -9,6 +9,7 @@ from backstay.errors import RequestError
 from backstay.frontends.rest.media import ANY, Format
 from backstay.frontends.rest.prefer import NOTHING, Preferences
 from backstay.query.nodes import Query
+from backstay.schema.caller import Local
 from backstay.schema.kind import Kind
 
 
@@ -34,6 +35,7 @@ class Asked:
         refusal: why no answer of this kind can be given. It is told only where every name was found.
         renamed: the relations that the query string names in the place of an alias, with that alias.
         kinds: of the values under the keys of a row, where they are to be written as CSV.
+        local: what the database is told of the request, where it runs under a role of the database's own.
     """
 
     query: Query
@@ -45,3 +47,4 @@ class Asked:
     refusal: RequestError | None = None
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     renamed: tuple[tuple[str, str], ...] = ()
+    local: Local = ()

@@ -92,6 +92,8 @@ class Rest:
                 raise _Undone(reply)
 
         query = asked.query
+        if asked.local:
+            caller = replace(caller, local=(*caller.local, *asked.local))
         try:
             if asked.preferences.timezone is not None:
                 return await self._fetch_in_zone(asked, caller)
@@ -128,7 +130,7 @@ class Rest:
     async def _fetch_in_zone(self, asked: Asked, caller: Caller) -> Reply:
         """Fetch from a time zone: in it moments are read and shown."""
         zone = find_zone(asked.preferences.timezone or "")
-        here = replace(asked, preferences=replace(asked.preferences, timezone=None))
+        here = replace(asked, preferences=replace(asked.preferences, timezone=None), local=())
         if zone is None:
             return await self.fetch(here, caller)
         with in_zone(zone):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from backstay.dialects.local import request_of
 from backstay.errors import (
     CallMethodNotAllowed,
     DatabaseFault,
@@ -28,7 +29,7 @@ from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, r
 from backstay.frontends.rest.grammar.scan import Budget
 from backstay.frontends.rest.media import ANY, Format, read_accept, unacceptable, verify_format
 from backstay.frontends.rest.page import ALL, read_page
-from backstay.frontends.rest.prefer import NOTHING, Preferences, read_preferences, verify_preferences
+from backstay.frontends.rest.prefer import NOTHING, Preferences, Returning, read_preferences, verify_preferences
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
 from backstay.settings import Settings
 
@@ -80,8 +81,17 @@ def parse(request: Request, settings: Settings) -> Asked:
     except NotEmbedded as refusal:
         return Asked(_named(request, target, schema, read), refusal=refusal)
     wrong = _refusal(query, preferences, form, settings)
-    renamed = tuple((read.renamed or {}).items())
-    return Asked(query, preferences, form, request.method == "HEAD", profile, pairs, wrong, renamed=renamed)
+    return Asked(
+        query,
+        preferences,
+        form,
+        request.method == "HEAD",
+        profile,
+        pairs,
+        wrong,
+        renamed=tuple((read.renamed or {}).items()),
+        local=request_of(request) if settings.database_roles else (),
+    )
 
 
 # Path, schema, method ----------------------------------------------------------------------------------------
@@ -181,6 +191,7 @@ def _write(
         read.conflict or (),
         preferences.missing or Missing.NULL,
         returning,
+        keyed=preferences.returning is Returning.HEADERS,
     )
 
 

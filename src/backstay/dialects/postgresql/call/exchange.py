@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import orjson
 
+from backstay.dialects.local import claims_of, request_of
+from backstay.dialects.quote import quote_name
 from backstay.errors import InvalidHeaders, InvalidStatus
 from backstay.query.nodes import Call
 from backstay.schema.caller import Caller, Local
 from backstay.schema.exchange import Request, verify_headers, verify_status
+from backstay.schema.served import SQLFunction
 
 SAID: Final = "current_setting('response.status', true), current_setting('response.headers', true)"
 """What a statement that calls a function reads after it, as the last two of its columns."""
 
 _READ_ONLY: Final = ("transaction_read_only", "on")
-_COOKIE: Final = "cookie"
+_FOUND: Final = ["public"]
+"""Where names are found without further ado."""
 
 
-def settings_of(query: Call, caller: Caller, *, readonly: bool) -> Local:
+def settings_of(function: SQLFunction, query: Call, caller: Caller, search_path: Sequence[str]) -> Local:
     """The settings in which a call runs, named as PostgREST names them.
 
     Arguments:
+        function: names are found in its schema first; if it only reads, nothing can be written.
         query: what it came with.
-        caller: who calls; the settings that they bring themselves come last.
-        readonly: whether the transaction may not write.
+        caller: who calls; a role of the database's own brings all of it.
+        search_path: the schemas in which names are found after that.
     """
-    request = query.request or Request("GET" if query.readonly else "POST", f"/rpc/{query.function}")
-    headers = {name: value for name, value in request.headers.items() if name != _COOKIE}
-    return (
-        *((_READ_ONLY,) if readonly else ()),
-        ("request.method", request.method),
-        ("request.path", request.path),
-        ("request.headers", _json(headers)),
-        ("request.cookies", _json(request.cookies)),
-        ("request.jwt.claims", _claims(caller)),
-        *caller.local,
-    )
-
-
-def _claims(caller: Caller) -> str:
-    claims = {**caller.claims, "role": caller.role.value}
-    if caller.id is not None:
-        claims["sub"] = caller.id
-    return _json(claims)
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    # A setting holds no NUL, and a text that came from the wire may hold what is not Unicode.
-    return orjson.dumps({name: _clean(each) for name, each in value.items()}, default=str).decode()
-
-
-def _clean(value: Any) -> Any:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    local = caller.local
+    if not local:
+        request = query.request or Request("GET" if query.readonly else "POST", f"/rpc/{query.function}")
+        local = (*request_of(request), ("request.jwt.claims", claims_of(caller)))
+    path = list(dict.fromkeys([function.name[0], *search_path]))
+    if path != _FOUND:
+        local = (*local, ("search_path", ", ".join(map(quote_name, path))))
+    if caller.timezone is not None:
+        local = (*local, ("TimeZone", caller.timezone.name))
+    return (*local, _READ_ONLY) if query.readonly or not function.volatile else local
 
 
 # The answer --------------------------------------------------------------------------------------------------

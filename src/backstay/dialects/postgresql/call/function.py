@@ -18,6 +18,7 @@ from backstay.dialects.execute import Judge
 from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.call.arguments import is_foreign, take_arguments
 from backstay.dialects.postgresql.call.exchange import SAID, read_headers, read_status, settings_of
+from backstay.dialects.quote import quote_name
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.dialects.sql.answered import SCALAR, asks, raw, reshapes, single, unwrapped, wants
@@ -92,7 +93,7 @@ class SQLFunctions:
             judge(reply)
             return reply
 
-        local = settings_of(query, caller, readonly=query.readonly or not function.volatile)
+        local = settings_of(function, query, caller, self._settings.search_path)
         return await self._road.engine.database.write(work, local)
 
     # Statements ----------------------------------------------------------------------------------------------
@@ -214,7 +215,7 @@ def _argument(argument: SQLArgument, value: str) -> str:
     That of a type which only the database knows is JSON: it may be a row, and the database knows its columns.
     """
     variadic = "VARIADIC " if argument.variadic else ""
-    name = f"{_quote(argument.name)} => " if argument.name else ""
+    name = f"{quote_name(argument.name)} => " if argument.name else ""
     text = f"CAST({value} AS pg_catalog.text)"
     if is_foreign(argument):
         given = f"pg_catalog.json_build_object('v', CAST({text} AS pg_catalog.json))"
@@ -227,11 +228,7 @@ def _reader(name: str) -> Callable[[Sequence[Any], Caller], Any]:
 
 
 def _name(function: SQLFunction) -> str:
-    return ".".join(map(_quote, function.name))
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return ".".join(map(quote_name, function.name))
 
 
 # Rows --------------------------------------------------------------------------------------------------------
@@ -254,7 +251,7 @@ def _compile_rows(
     parts = [_argument(argument, f"\0{place}\0") for place, argument in enumerate(chosen)]
     named = "_function" if function.columns else f"_function({SCALAR})"
     text = (
-        f"SELECT {', '.join(_quote(column.name) for column in columns)} "
+        f"SELECT {', '.join(quote_name(column.name) for column in columns)} "
         f"FROM {_name(function)}({', '.join(parts)}) AS {named}"
     )
     call = sa.text(_MARK.sub(r":given_\1", text.replace(":", "\\:")))
