@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from backstay import Backstay, system
 from behaviour.door import Door
-from compliance.rest import program
+from compliance.rest import functions, program
 from compliance.rest.program import (
     SHELF,
     Article,
@@ -253,7 +253,7 @@ class Library(Door):
     """
 
     def __init__(self, url: str, **settings: Any) -> None:
-        super().__init__(program.build(url), fill)
+        super().__init__(functions.declare(program.build(url)), fill)
         self.app.configure(**settings)
         self._tables = [table for table in Base.metadata.sorted_tables if table.name != "shelf"]
         self._native = url.startswith("postgresql")
