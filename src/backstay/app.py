@@ -86,7 +86,7 @@ class Backstay:
             update: which rows a caller may change, and what they must satisfy afterwards; ``Using(old, check=new)``
                 asks the two separately.
             delete: which rows a caller may delete.
-            search: the columns that full-text operators read.
+            search: the columns of text that are searched most: full text finds by an index of them.
             hidden: columns that are not on the wire at all.
             readonly: columns that callers may read but not write.
             cache: how long an answer may be reused.
@@ -187,7 +187,14 @@ class Backstay:
             declared=tables_of(declarations, user),
             default=schemas[0],
         )
-        return collect(declarations, user=user, tenancy=self._tenancy, schemas=schemas, reflected=found)
+        return collect(
+            declarations,
+            user=user,
+            tenancy=self._tenancy,
+            schemas=schemas,
+            reflected=found,
+            search_language=self.settings.search_language,
+        )
 
     @property
     def declarations(self) -> Declarations:

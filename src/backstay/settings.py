@@ -42,6 +42,7 @@ class Settings:
     )
     schemas: tuple[str, ...] = _setting(("public",), "Schemas served over REST, the default one first.")
     cors_origins: tuple[str, ...] = _setting(("*",), "Origins that browsers may call from.")
+    search_language: str = _setting("english", "Text-search configuration of searches that name none, and of indexes.")
     max_rows: int = _setting(0, "Most rows in one answer, root and embeds; 0: no cap.")
     max_body: int = _setting(10 * 1024 * 1024, "Most bytes in a request's body.")
     max_url: int = _setting(64 * 1024, "Most bytes in a request's path and query string.")

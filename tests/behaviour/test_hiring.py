@@ -174,6 +174,15 @@ async def test_saved_searches_are_their_owner_s(ada: Client, ben: Client) -> Non
     assert await rows(ben, "saved_searches?select=name&filters->>city=eq.Austin") == []
 
 
+async def test_words_are_searched_in_what_one_may_see(ada: Client, rita: Client, seed: ModuleType) -> None:
+    postings = await everything(seed, "Posting")
+    leads = {str(each.id) for each in postings if "Lead" in each.title}
+    for asking in (ada, rita):
+        seen = {row["id"] for row in await rows(asking, "postings?select=id")}
+        assert {row["id"] for row in await rows(asking, "postings?select=id&title=wfts.leads")} == leads & seen
+        assert {row["id"] for row in await rows(asking, "postings?select=id&title=not.wfts.leads")} == seen - leads
+
+
 async def test_counts_tell_no_more_than_rows(ada: Client, seed: ModuleType) -> None:
     answer = await ada.get("/rest/v1/notes?select=id", headers={"prefer": "count=exact"})
     assert answer.headers["content-range"] == "*/0"

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import backstay.dialects.sql.searches  # noqa: F401  (tables are made with their indexes)
 from backstay.dialects.dialect import Database
 from backstay.dialects.payload import Writer
 from backstay.errors import DeclarationError

@@ -10,7 +10,6 @@ from typing import Any
 from backstay.errors import (
     AggregatesDisabled,
     DatabaseFault,
-    InvalidParameter,
     NotEmbedded,
     NotImplementedHere,
     PutFilters,
@@ -50,6 +49,7 @@ from backstay.schema.kind.texts import Foreign
 from backstay.schema.served import Schema, Served
 
 _NO_OPERATOR = "No operator matches the given name and argument types. You might need to add explicit type casts."
+_NO_FUNCTION = "No function matches the given name and argument types. You might need to add explicit type casts."
 _SIGNS = {"like": "~~", "ilike": "~~*"}
 _TEXTUAL = ("text", "character varying", "character", "citext")
 
@@ -278,16 +278,20 @@ def _accept(target: Target, asked: Comparison) -> None:
     if name == "json[]" and takes in (Takes.SCALAR, Takes.LIST, Takes.CONTAINER):
         raise UnknownOperator("could not identify an equality operator for type json")
     if not isinstance(target.kind, Foreign) and not _has(name, asked.operator, takes):
+        if takes is Takes.TERMS:
+            type_ = name.partition("(")[0]
+            raise UnknownOperator(f"function to_tsvector(unknown, {type_}) does not exist", hint=_NO_FUNCTION)
         sign = _SIGNS.get(asked.operator, OPERATORS[asked.operator].sql)
         raise UnknownOperator(f"operator does not exist: {name} {sign} unknown", hint=_NO_OPERATOR)
-    if asked.language is not None and not asked.language.replace("_", "").isalnum():
-        raise InvalidParameter(f'text search configuration "{asked.language}" does not exist')
+    if asked.language is not None and not asked.language.replace("_", "a").isidentifier():
+        raise DatabaseFault(f'text search configuration "{asked.language}" does not exist', state="42704")
 
 
 def _has(name: str, operator: str, takes: Takes) -> bool:
     """Whether a type that is known here has an operator."""
-    if takes is Takes.PATTERN:
-        return name.startswith(_TEXTUAL) and not name.endswith("[]")
+    if takes in (Takes.PATTERN, Takes.TERMS):
+        textual = name.startswith(_TEXTUAL) and not name.endswith("[]")
+        return textual or (takes is Takes.TERMS and name in ("json", "jsonb"))
     if takes is Takes.CONTAINER:
         return name.endswith("[]") or (name == "jsonb" and operator != "ov")
     return takes is not Takes.RANGE

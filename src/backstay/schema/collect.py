@@ -18,7 +18,16 @@ from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
-from backstay.schema.declaration import KNOWN, Declarations, FunctionDeclaration, Reflection, Resource, Tenancy
+from backstay.schema.declaration import (
+    KNOWN,
+    Declarations,
+    FunctionDeclaration,
+    Reflection,
+    Resource,
+    Search,
+    Tenancy,
+    declare_search,
+)
 from backstay.schema.describe import describe
 from backstay.schema.expression.refuse import refuse
 from backstay.schema.expression.weave import Tenants, narrow, weave
@@ -38,6 +47,7 @@ def collect(
     tenancy: Tenancy[Any] | None = None,
     schemas: Sequence[str] = ("public",),
     reflected: Sequence[Reflected] = (),
+    search_language: str = "english",
 ) -> Schema:
     """Make one Schema of everything declared.
 
@@ -50,11 +60,12 @@ def collect(
         tenancy: what keeps tenants apart.
         schemas: the database schemas on the wire, the default one first.
         reflected: what each ``app.reflect(...)`` found in the database.
+        search_language: the text-search configuration of searches that name none.
 
     Raises:
         DeclarationError: where the models cannot be mapped at all.
     """
-    return _Collection(declarations, user, tenancy, tuple(schemas), tuple(reflected)).schema()
+    return _Collection(declarations, user, tenancy, tuple(schemas), tuple(reflected), search_language).schema()
 
 
 def name_of(table: sa.Table) -> Name:
@@ -79,6 +90,7 @@ class _Collection:
     tenancy: Tenancy[Any] | None
     schemas: tuple[str, ...]
     reflected: tuple[Reflected, ...]
+    search_language: str
     findings: list[Finding] = field(default_factory=list)
 
     def schema(self) -> Schema:
@@ -101,6 +113,7 @@ class _Collection:
             user=table_of(self.user) if self.user is not None else None,
             tenants=tenants,
             sql_functions=self.sql_functions(functions),
+            search_language=self.search_language,
             findings=tuple(self.findings),
         )
 
@@ -229,6 +242,8 @@ class _Collection:
         model, table = declared.model, table_of(declared.model)
         mapper = None if isinstance(model, sa.Table) else sa.inspect(model)
         columns, search = describe(declared, table, mapper, tenants, partial(self.report, declared.place, model))
+        kept = tuple(name for name in search if name in columns and columns[name].stored)
+        declare_search(table, Search(kept, self.search_language))
         return Served(
             name=name_of(table),
             table=table,

@@ -163,3 +163,30 @@ class Declarations:
     resources: list[Resource[Any]] = field(default_factory=list)
     reflections: list[Reflection] = field(default_factory=list)
     functions: list[FunctionDeclaration] = field(default_factory=list)
+
+
+# Searches ----------------------------------------------------------------------------------------------------
+
+_SEARCH: Final = "backstay_search"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The searched columns of a table, in the order of their declaration, and a text-search configuration."""
+
+    columns: tuple[str, ...]
+    language: str
+
+
+def declare_search(table: sa.Table, search: Search | None) -> None:
+    """Note on a table what is searched in it; None: nothing."""
+    if search is None or not search.columns:
+        table.info.pop(_SEARCH, None)
+    else:
+        table.info[_SEARCH] = search
+
+
+def search_of(table: sa.Table) -> Search | None:
+    """What is searched in a table."""
+    search: Search | None = table.info.get(_SEARCH)
+    return search

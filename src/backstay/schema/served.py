@@ -202,6 +202,7 @@ class Schema:
         user: the users' table and its key column, if callers are users.
         tenants: whose rows are whose, and which tenant is the caller's.
         sql_functions: the database's own functions, the overloads of each name.
+        search_language: the text-search configuration of searches that name none, and of the indexes.
         findings: what was found wrong while all this was collected.
     """
 
@@ -212,6 +213,7 @@ class Schema:
     user: sa.Table | None = None
     tenants: Tenants | None = None
     sql_functions: Mapping[Name, tuple[SQLFunction, ...]] = field(default_factory=dict)
+    search_language: str = "english"
     findings: tuple[Finding, ...] = ()
 
     @property

@@ -14,7 +14,7 @@ from alembic.operations import Operations
 
 from backstay.dialects.migrate.applied import TABLE, read_applied, record
 from backstay.dialects.migrate.compare import open_context
-from backstay.dialects.migrate.enums import Enums
+from backstay.dialects.migrate.operations.enums import Enums
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script
 from backstay.errors import BackstayError, DeclarationError

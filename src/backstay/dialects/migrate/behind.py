@@ -10,28 +10,32 @@ import sqlalchemy as sa
 from backstay.dialects.migrate.applied import read_applied
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script, read_scripts
+from backstay.dialects.sql.searches import outdated_searches
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
     """What a database lacks: migrations, where the project has any; else tables and columns (``notes.text``).
 
-    ``current`` is the last migration that it has had.
+    ``current`` is the last migration that it has had. ``searches``: the tables without the search index that
+    statements need (on PostgreSQL they need none).
     """
 
     current: str = ""
     scripts: tuple[Script, ...] = ()
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.scripts or self.tables or self.columns)
+        return bool(self.scripts or self.tables or self.columns or self.searches)
 
     def __str__(self) -> str:
         parts = [
             _count("migration", [script.revision for script in self.scripts]),
             _count("table", self.tables),
             _count("column", self.columns),
+            _count("search index of", self.searches),
         ]
         return "; ".join(part for part in parts if part)
 
@@ -56,7 +60,9 @@ async def find_behind(url: str, metadata: sa.MetaData, folder: Path) -> Behind:
         if scripts:
             applied = read_applied(connection)
             lacking = tuple(script for script in scripts if script.revision not in applied)
-            return Behind(next(reversed(applied), ""), lacking)
+            # The language of the indexes is a setting, which no script knows.
+            searches = () if lacking else _find_searches(connection, metadata)
+            return Behind(next(reversed(applied), ""), lacking, searches=searches)
         return find_missing(connection, metadata)
 
     return await run(url, look, writing=False)
@@ -78,10 +84,18 @@ def find_missing(connection: sa.Connection, metadata: sa.MetaData) -> Behind:
             else:
                 lacking = [column.name for column in table.columns if column.name not in names[table.name]]
                 columns += [f"{table.fullname}.{name}" for name in lacking]
-    return Behind(tables=tuple(sorted(tables)), columns=tuple(sorted(columns)))
+    searches = () if tables or columns else _find_searches(connection, metadata)
+    return Behind(tables=tuple(sorted(tables)), columns=tuple(sorted(columns)), searches=searches)
+
+
+def _find_searches(connection: sa.Connection, metadata: sa.MetaData) -> tuple[str, ...]:
+    if connection.dialect.name != "sqlite":
+        return ()
+    return tuple(sorted(table.name for table, _, wanted in outdated_searches(connection, metadata) if wanted))
 
 
 def _count(noun: str, names: list[str] | tuple[str, ...]) -> str:
     if not names:
         return ""
-    return f"it lacks the {noun}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    plural = "s" if len(names) > 1 and " " not in noun else ""
+    return f"it lacks the {noun}{plural} {', '.join(names)}"

@@ -12,7 +12,7 @@ from alembic.operations import MigrateOperation, ops
 from alembic.runtime.migration import MigrationContext
 
 from backstay.dialects.migrate.applied import TABLE
-from backstay.dialects.migrate.enums import (
+from backstay.dialects.migrate.operations.enums import (
     STATE,
     DropEnum,
     Enums,
@@ -21,6 +21,7 @@ from backstay.dialects.migrate.enums import (
     known_enums,
     wanted_enums,
 )
+from backstay.dialects.migrate.operations.search import is_search_index, search_changes
 from backstay.dialects.migrate.ways import PostgreSQLWay, SQLiteWay
 from backstay.schema.kind import kind_of
 from backstay.schema.naming import name_constraints
@@ -73,7 +74,7 @@ def compare(
             return name in schemas
         if kind == "table":
             return name != TABLE.name and (removed or (parents.get("schema_name"), name) in names)
-        return True
+        return kind != "index" or not is_search_index(name)
 
     looking = {"target_metadata": declared, "include_name": is_ours, "include_schemas": any(schemas)}
     context = open_context(connection, options=looking)
@@ -84,8 +85,10 @@ def compare(
     script = produce_migrations(context, declared)
     assert script.upgrade_ops is not None
     wanted = wanted_enums(declared)
-    changes: list[Change] = [*_new_schemas(connection, schemas), *differences(known, wanted)]
+    drops, makes = search_changes(connection, metadata)
+    changes: list[Change] = [*drops, *_new_schemas(connection, schemas), *differences(known, wanted)]
     changes += _without_cycles(_filled(script.upgrade_ops.ops, declared), declared)
+    changes += makes
     if removed:
         changes += [DropEnum(name, schema) for schema, name in known if (schema, name) not in wanted]
     return changes

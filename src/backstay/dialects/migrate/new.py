@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from backstay.dialects.migrate.applied import read_applied, record
 from backstay.dialects.migrate.apply import apply
 from backstay.dialects.migrate.compare import Change, compare, open_context
-from backstay.dialects.migrate.enums import Enums
+from backstay.dialects.migrate.operations.enums import Enums
 from backstay.dialects.migrate.run import run, scratch
 from backstay.dialects.migrate.scripts import Script, next_name, read_scripts
 from backstay.errors import DatabaseUnavailable, DeclarationError

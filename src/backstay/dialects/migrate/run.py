@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 
+import backstay.dialects.sql.searches  # noqa: F401  (tables are made with their indexes)
 from backstay.errors import DeclarationError
 
 T = TypeVar("T")

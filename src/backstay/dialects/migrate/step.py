@@ -12,7 +12,8 @@ from alembic.operations import Operations, ops
 from backstay.dialects.migrate.applied import read_applied, record
 from backstay.dialects.migrate.apply import apply
 from backstay.dialects.migrate.compare import Change, compare, describe_lost_labels, open_context
-from backstay.dialects.migrate.enums import CreateEnum, ExtendEnum
+from backstay.dialects.migrate.operations.enums import CreateEnum, ExtendEnum
+from backstay.dialects.migrate.operations.search import CreateSearch, DropSearch
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script, read_scripts
 
@@ -190,6 +191,10 @@ def _said(operation: Change) -> tuple[tuple[str, str] | None, str]:
             return _ADD, f"constraint {getattr(operation, 'constraint_name', '')}"
         case ops.DropConstraintOp():
             return _DROP, f"constraint {operation.constraint_name}"
+        case CreateSearch():
+            return _CREATE, f"search index of {operation.table}"
+        case DropSearch():
+            return _DROP, f"search index of {operation.table}"
         case CreateEnum():
             return _CREATE, f"type {operation.name}"
         case ExtendEnum():

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 
+from backstay.dialects.sqlite.search.index import mend
+
 
 class PostgreSQLWay(PostgresqlImpl):
     """PostgreSQL, where a table does not make the types of its columns by itself.
@@ -27,7 +29,8 @@ class PostgreSQLWay(PostgresqlImpl):
 
 
 class SQLiteWay(SQLiteImpl):
-    """SQLite, where a rebuilt table computes its generated columns anew; they cannot be copied."""
+    """SQLite, where a rebuilt table computes its generated columns anew (they cannot be copied) and has lost its search
+    index, which triggers kept."""
 
     __dialect__ = "sqlite"
 
@@ -37,3 +40,9 @@ class SQLiteWay(SQLiteImpl):
         for column in batch_impl.new_table.columns:
             if column.computed is not None:
                 batch_impl.column_transfers[column.name].pop("expr", None)
+
+    def rename_table(self, old_table_name: str, new_table_name: Any, schema: Any = None) -> None:
+        """Rename a table: the last step of rebuilding one."""
+        super().rename_table(old_table_name, new_table_name, schema)
+        if old_table_name.startswith("_alembic_tmp_") and not self.as_sql and self.connection is not None:
+            mend(self.connection, str(new_table_name))

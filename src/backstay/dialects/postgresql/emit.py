@@ -15,10 +15,9 @@ from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.types import spell, unbounded
 from backstay.dialects.postgresql.zones import ZoneDialect, pinned
 from backstay.dialects.quote import quoted
-from backstay.dialects.sql import TEXT, Labelled, unavailable
+from backstay.dialects.sql import TEXT, Labelled
 from backstay.plan.resolved import Branch, Source, Target, Test
 from backstay.query.nodes import Quantifier
-from backstay.query.operators import Takes
 from backstay.schema.column import Column
 from backstay.schema.kind import CASTS, Kind
 from backstay.schema.kind.array import OTHERWISE
@@ -140,9 +139,15 @@ class PostgreSQLEmission(Writer):
         return value.op(sign, is_comparison=True)(self.literal(test.value, TEXT))
 
     def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:
-        if test.operator.takes is Takes.TERMS:
-            raise unavailable(test.operator)
         return self.comparable(value, kind).op(test.operator.sql, is_comparison=True)(self.literal(test.value, kind))
+
+    def searched(self, test: Test, told: bool) -> ColumnElement[Any]:
+        value, kind = self.value(test.target)
+        # Written out, and not as a parameter: only so it is the expression that an index was made of.
+        language = quoted(test.language or self.plan.schema.search_language)
+        document = value if kind.name == "tsvector" else func.to_tsvector(language, value)
+        query: Any = getattr(func, test.operator.sql.removeprefix("@@ "))
+        return document.op("@@", is_comparison=True)(query(language, self.literal(test.value, TEXT)))
 
     def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
         if type(value.type) is sa.JSON and target.name not in ("json", "text", "character varying"):

@@ -27,6 +27,7 @@ from backstay.errors import (
     RowRefused,
     StatementTimeout,
     StorageFull,
+    TooComplex,
     TooLong,
     TypeMismatch,
     UniqueViolation,
@@ -126,6 +127,9 @@ def _from_server(error: asyncpg.PostgresError) -> Exception:
     if state.startswith(UNAVAILABLE):
         return DatabaseUnavailable()
     detail = None if _shows_the_row(error, state) else error.detail
+    if state == "XX000" and message == "tsquery stack too small":
+        # An internal error, says the server, of what is only a long row of operators.
+        return TooComplex(message)
     known = None if _NO_ROLE.fullmatch(message) else CLASSES.get(state)
     if known is None or (known is StatementTimeout and "user request" in message):
         return DatabaseFault(message, state=state, detail=detail, hint=error.hint)

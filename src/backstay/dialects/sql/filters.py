@@ -14,7 +14,7 @@ from backstay.dialects.sql.sources import Sources
 from backstay.errors import NotImplementedHere
 from backstay.plan.resolved import Branch, Combination, Match, Predicate, Target, Test
 from backstay.query.nodes import Connective, Quantifier
-from backstay.query.operators import Operator
+from backstay.query.operators import Operator, Takes
 from backstay.schema.kind import CASTS, Kind
 
 _MANY = 50
@@ -37,16 +37,17 @@ _ORDERED = ("gt", "gte", "lt", "lte")
 class Filters(Sources):
     """What a statement asks of the rows it reads."""
 
-    def predicate(self, predicate: Predicate) -> ColumnElement[Any]:
-        """A filter as an SQL condition."""
+    def predicate(self, predicate: Predicate, *, told: bool = False) -> ColumnElement[Any]:
+        """A filter as an SQL condition; ``told``: something negates it, so that NULL must be told from false."""
+        told = told or predicate.negated
         if isinstance(predicate, Match):
             found = self.exists(predicate.branch)
             return sa.not_(found) if predicate.negated else found
         if isinstance(predicate, Combination):
             join = sa.and_ if predicate.connective is Connective.AND else sa.or_
-            joined = join(*shallow([self.predicate(item).self_group() for item in predicate.items], join))
+            joined = join(*shallow([self.predicate(item, told=told).self_group() for item in predicate.items], join))
             return self.negated(joined) if predicate.negated else joined
-        tested = self.test(predicate)
+        tested = self.searched(predicate, told) if predicate.operator.takes is Takes.TERMS else self.test(predicate)
         return self.negated(tested) if predicate.negated else tested
 
     @staticmethod
@@ -120,6 +121,10 @@ class Filters(Sources):
         quantifier: Quantifier,
     ) -> ColumnElement[Any]:
         """Whether a comparison holds with any, or with all, of a list."""
+
+    @abstractmethod
+    def searched(self, test: Test, told: bool) -> ColumnElement[Any]:
+        """Whether a value satisfies a full-text search; ``told``: NULL must be told from false."""
 
     @abstractmethod
     def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:

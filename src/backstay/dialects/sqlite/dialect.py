@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect as PlainSQLite
 from sqlalchemy.dialects.sqlite.base import SQLiteExecutionContext
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, make_url, reflection
 from sqlalchemy.pool import NullPool, Pool, QueuePool, StaticPool
 
+from backstay.dialects.sqlite.search.index import names
 from backstay.dialects.sqlite.sql.definitions import REFLECTED, DefinitionCompiler, TypeNames
 from backstay.dialects.sqlite.sql.queries import QueryCompiler
 from backstay.dialects.sqlite.types import COLSPECS, compact_json
@@ -77,6 +78,13 @@ class SQLiteDialect(PlainSQLite):
     def create_connect_args(self, url: URL) -> tuple[list[Any], Mapping[str, Any]]:  # type: ignore[override]
         """The file's path."""
         return [url.database or ":memory:"], {}
+
+    @reflection.cache
+    def get_table_names(self, connection: Any, *arguments: Any, **options: Any) -> list[str]:
+        """The names of the tables, without those that only hold the search index of another one."""
+        hidden = names(connection)
+        found: list[str] = super().get_table_names(connection, *arguments, **options)  # type: ignore[no-untyped-call]
+        return [name for name in found if name not in hidden]
 
     def _get_server_version_info(self, connection: Any) -> tuple[int, ...]:
         return VERSION

@@ -174,6 +174,14 @@ class SQLiteEmission(Writer):
         labels = [(place == sa.literal_column(str(index)), quoted(label)) for index, label in enumerate(kind.labels)]
         return sa.type_coerce(sa.case(*labels), kind.sql)
 
+    # Full text -----------------------------------------------------------------------------------------------
+
+    def searched(self, test: Test, told: bool) -> ColumnElement[Any]:
+        # Loaded when it is first asked for: few requests search, and it takes a while.
+        from backstay.dialects.sqlite.search.condition import condition
+
+        return condition(self, test, told=told)
+
     # Arrays and documents ------------------------------------------------------------------------------------
 
     def special(self, value: ColumnElement[Any], kind: Kind, test: Test) -> ColumnElement[Any]:

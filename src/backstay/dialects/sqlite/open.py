@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from backstay.dialects.sqlite.functions import register
+from backstay.dialects.sqlite.search.register import register_search
 from backstay.errors import DatabaseUnavailable, DeclarationError, StorageReadOnly
 from backstay.settings import Settings
 
@@ -141,6 +142,8 @@ def _configure(connection: apsw.Connection, settings: Settings, *, readonly: boo
     register(connection)
     if not readonly and not connection.readonly("main"):
         connection.pragma("journal_mode", "wal")
+    # It reads the file, so whether that is a database has been seen by now.
+    register_search(connection)
     connection.pragma("synchronous", _DURABILITY.get(settings.durability, "FULL"))
     connection.pragma("recursive_triggers", True)
     connection.pragma("temp_store", "memory")
