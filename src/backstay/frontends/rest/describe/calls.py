@@ -16,7 +16,10 @@ from backstay.schema.relation import Name
 from backstay.schema.served import Argument, Function, Schema, Shape, SQLArgument, SQLFunction
 
 _JSON: Final = "application/json"
-_RAW: Final = {bytes: "application/octet-stream", str: "text/plain"}
+_RAW: Final = {bytes: ("application/octet-stream",), str: ("text/plain", "text/xml")}
+_RAW_SQL: Final = {"bytea": "application/octet-stream", "text": "text/plain", "xml": "text/xml"}
+"""The media types of the bodies that a parameter without a name takes, by its type."""
+
 _VOID: Final = {"204": {"description": "Done: the function returns nothing"}}
 
 
@@ -29,18 +32,18 @@ def describe_call(function: Function, schema: Schema, offered: Set[Name]) -> dic
         offered: the resources that the caller is told of.
     """
     arguments = function.arguments
-    types = [each.type for each in arguments]
-    schemas, parts = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    properties = {each.name: _inline(each_schema, parts) for each, each_schema in zip(arguments, schemas, strict=True)}
+    properties = _properties(arguments)
     returned = read_returned(function.returns, schema)
     responses = _VOID if function.returns is NoneType else _answers(_of_python(returned, offered))
     if Response in (function.returns, get_origin(function.returns)):
         # It says itself what it answers with.
         responses = {"2XX": {"description": "What the function returns", "content": {"*/*": {}}}, **_VOID}
-    content: dict[str, Any] | None = None
-    if function.body is not None:
-        content = {_RAW.get(function.body.type, _JSON): {"schema": {}}}
-    return _describe(function, arguments, properties, responses, reads=function.body is None, content=content)
+    body = function.body
+    if body is None:
+        return _describe(function, arguments, properties, responses, reads=True)
+    media = _RAW.get(body.type)
+    content = {each: {} for each in media} if media else {_JSON: {"schema": _properties([body])[body.name]}}
+    return _describe(function, (), {}, responses, reads=not body.required, content=content)
 
 
 def describe_sql_call(function: SQLFunction, offered: Set[Name]) -> dict[str, Any]:
@@ -48,10 +51,28 @@ def describe_sql_call(function: SQLFunction, offered: Set[Name]) -> dict[str, An
     arguments = [each for each in function.arguments if each.name]
     properties = {each.name: openapi_type(each.kind, nullable=True) for each in arguments}
     responses = _VOID if function.shape is Shape.VOID else _answers(_of_database(function, offered))
+    if function.media is not None:
+        responses = {"200": {"description": "What the function returns", "content": {function.media: {}, _JSON: {}}}}
+    if [each.name for each in function.arguments] == [""]:
+        content: dict[str, Any] = {_RAW_SQL.get(function.arguments[0].type, _JSON): {}}
+        return _describe(function, (), {}, responses, reads=False, content=content)
     return _describe(function, arguments, properties, responses, reads=not function.volatile)
 
 
 # What it takes -----------------------------------------------------------------------------------------------
+
+
+def _properties(arguments: Sequence[Argument]) -> dict[str, Any]:
+    types = [each.type for each in arguments]
+    schemas, parts = msgspec.json.schema_components(
+        types, schema_hook=_unknown, ref_template="#/components/schemas/{name}"
+    )
+    return {each.name: _inline(schema, parts) for each, schema in zip(arguments, schemas, strict=True)}
+
+
+def _unknown(kind: type[Any]) -> dict[str, Any]:
+    """The schema of a type that msgspec does not know: a model of pydantic's is an object."""
+    return {"type": "object"} if hasattr(kind, "model_fields") else {}
 
 
 def _describe(
@@ -82,7 +103,10 @@ def _describe(
     post = {
         **common,
         "operationId": f"post_rpc_{name}",
-        "requestBody": {"required": bool(required), "content": content or {_JSON: {"schema": body}}},
+        "requestBody": {
+            "required": bool(required) or (content is not None and not reads),
+            "content": content or {_JSON: {"schema": body}},
+        },
     }
     return {"get": get, "post": post} if reads else {"post": post}
 

@@ -203,7 +203,9 @@ def _summary(comment: str | None) -> Document:
 
 def _call(function: Function, labels: Labels) -> Document:
     kinds = [(each, kind_of_annotation(each.type, labels)) for each in function.arguments]
-    return _function(function.name[1], function.description, kinds, reads=True)
+    return _function(
+        function.name[1], function.description, kinds, reads=function.body is None or not function.body.required
+    )
 
 
 def _call_database(function: SQLFunction) -> Document:
@@ -234,7 +236,7 @@ def _function(
 def _argument(argument: Argument | SQLArgument, kind: Kind) -> Document:
     found: Document = {"name": argument.name, "required": argument.required, "in": "query"}
     if isinstance(kind, Array):
-        if isinstance(argument, SQLArgument) and argument.variadic:
+        if argument.variadic:
             return {**found, "type": "array", "items": _plain(kind.of), "collectionFormat": "multi"}
         # An array's literal in braces is a text.
         return {**found, "type": "string", "format": swagger_type(kind)["format"]}
