@@ -181,3 +181,24 @@ def test_writes_are_counted_and_undone(client: Client) -> None:
     assert (raised.value.code, raised.value.details) == ("PGRST124", "The query affects 4 rows")
     gone = client.table("sellers").delete(count=CountMethod.exact).eq("id", 60).execute()
     assert (gone.count, gone.data) == (1, [{"id": 60, "name": "x"}])
+
+
+@pytest.mark.parametrize(
+    ("searched", "found"),
+    [
+        (lambda q: q.text_search("text", "red & fruit"), [1]),
+        (lambda q: q.text_search("text", "'fruit' | 'root'", {"config": "english"}), [1, 2, 3]),
+        (lambda q: q.text_search("text", "tree fruits", {"type": "plain"}), [1, 3]),
+        (lambda q: q.text_search("text", "fruit trees", {"type": "phrase"}), [3]),
+        (lambda q: q.text_search("text", '"fruit trees" or root', {"type": "web_search"}), [2, 3]),
+        (lambda q: q.text_search("text", "trees", {"config": "simple", "type": "plain"}), [3]),
+        (lambda q: q.fts("text", "fruit & !red"), [3]),
+        (lambda q: q.plfts("text", "fruits"), [1, 3]),
+        (lambda q: q.phfts("text", "red root"), [2]),
+        (lambda q: q.wfts("text", "red -field"), [1]),
+        (lambda q: q.not_.fts("text", "red"), [3]),
+    ],
+)
+def test_full_text(client: Client, searched: Any, found: list[int]) -> None:
+    query = searched(client.table("goods").select("id"))
+    assert sorted(ids(query)) == found
