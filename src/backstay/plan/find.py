@@ -80,7 +80,17 @@ def find_relation(
 
 
 def candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
-    """Every relation of a resource that an embed's name and hint may mean."""
+    """Every relation of a resource that an embed's name and hint may mean.
+
+    Tables of one name in two schemas: the one that is in the resource's own schema is meant.
+    """
+    found = _candidates(origin, name, hint)
+    if len(found) == 1:
+        return found
+    return [relation for relation in found if relation.target[0] == origin.name[0]] or found
+
+
+def _candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
     if hint is None:
         declared = [relation for relation in origin.relations if relation.attribute == name]
         return declared or [relation for relation in origin.relations if _named(relation, name)]
