@@ -6,6 +6,7 @@ from typing import Final
 
 from backstay.errors import DatabaseFault
 from backstay.schema.kind import Kind
+from backstay.schema.kind.texts import Foreign
 
 _TEXTS: Final = frozenset({"text", "character varying", "character", "citext"})
 _JSON: Final = frozenset({"json", "jsonb"})
@@ -20,7 +21,7 @@ _CASTS: Final = {
     "integer": _NUMBERS | {"boolean"},
     "boolean": frozenset({"integer"}),
     _DATE: frozenset({_PLAIN, _ZONED}),
-    _PLAIN: _MOMENTS,
+    _PLAIN: _MOMENTS - {"time with time zone"},
     _ZONED: _MOMENTS,
     _TIME: frozenset({"interval", "time with time zone"}),
     "time with time zone": frozenset({_TIME}),
@@ -36,6 +37,11 @@ def check_cast(source: Kind, target: Kind) -> None:
         DatabaseFault: 42846.
     """
     one, other = source.name, target.name
-    if one in _TEXTS or other in _TEXTS or one == other or other in _CASTS.get(one, ()):
+    if isinstance(source, Foreign) or one in _TEXTS or other in _TEXTS:
         return
+    if one.endswith("[]") and other.endswith("[]"):
+        one, other = one.removesuffix("[]"), other.removesuffix("[]")
+    if one == other or other in _CASTS.get(one, ()) or {one, other} & _TEXTS:
+        return
+    one, other = source.name, target.name
     raise DatabaseFault(f"cannot cast type {one} to {other}", state="42846")

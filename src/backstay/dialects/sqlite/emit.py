@@ -258,7 +258,8 @@ class SQLiteEmission(Writer):
         if self.plan.zoned and source.name != target.name and ZONED in (source.name, target.name):
             moment = func.convert_in(value, quoted(source.name), quoted(target.name), self.zone())
             return sa.type_coerce(moment, target.sql)
-        if target.name in ("text", "character varying") and source.name not in _FLOATS:
+        listed = source.name.endswith("[]")
+        if target.name in ("text", "character varying") and source.name not in _FLOATS and not listed:
             text = sa.cast(value, target.sql)
             # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
             return text.concat(quoted("")) if document else text

@@ -24,6 +24,13 @@ from backstay.schema.kind.times import DATE, TIME, TIMESTAMP, TIMESTAMPTZ, TIMET
 _SINGLE_BITS = 24
 """Up to this precision PostgreSQL takes ``FLOAT(precision)`` for real."""
 
+_ELEMENTS: Final = (
+    *((TEXT, "text"), (VARCHAR, "varchar"), (SMALLINT, "int2"), (INTEGER, "int4"), (BIGINT, "int8"), (UUID, "uuid")),
+    *((NUMERIC, "numeric"), (REAL, "float4"), (DOUBLE, "float8"), (BOOLEAN, "bool"), (DATE, "date"), (TIME, "time")),
+    *((TIMETZ, "timetz"), (TIMESTAMP, "timestamp"), (TIMESTAMPTZ, "timestamptz"), (INTERVAL, "interval")),
+)
+"""Kinds of which a cast may make arrays: ``_int4`` is PostgreSQL's name of ``int4[]``, and the one a URL can write."""
+
 CASTS: Final[Mapping[str, Kind]] = {
     name: kind
     for kind, names in (
@@ -44,6 +51,9 @@ CASTS: Final[Mapping[str, Kind]] = {
         (JSON, "json"),
         (JSONB, "jsonb"),
         (BYTEA, "bytea"),
+        (INTERVAL, "interval"),
+        (TIMETZ, "timetz,time with time zone"),
+        *((array(kind), f"_{name},{kind.name}[]") for kind, name in _ELEMENTS),
     )
     for name in names.split(",")
 }

@@ -40,12 +40,13 @@ def _hex(value: Any) -> str:
 
 def array_text(document: str | None) -> str | None:
     """A JSON array as PostgreSQL shows an array: ``{1,"a b",NULL}``."""
-    return None if document is None else _array(_exact(document))
+    return None if document is None else literal(exact(document))
 
 
-def _array(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Values, and lists of such, as PostgreSQL writes an array of them."""
     if isinstance(value, list):
-        return "{" + ",".join(map(_array, value)) + "}"
+        return "{" + ",".join(map(literal, value)) + "}"
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -70,7 +71,7 @@ def compare_arrays(left: str, right: str) -> int:
 
 
 def _place(text: str) -> Any:
-    value = _exact(text)
+    value = exact(text)
     elements = [_rank(each) for each in _flat(value)]
     shape = _shape(value)
     return elements, len(shape), shape
@@ -119,8 +120,8 @@ def array_overlaps(one: str | None, other: str | None, of: str) -> int | None:
 def _members(text: str, of: str) -> frozenset[Any]:
     # Documents in an array may be arrays themselves, and are one element each then.
     if of in _DOCUMENTS:
-        return frozenset(None if each is None else _hashable(JSONB.key(json_text(each))) for each in _exact(text))
-    read: Callable[[str], Any] = _exact if of == "numeric" else orjson.loads
+        return frozenset(None if each is None else _hashable(JSONB.key(json_text(each))) for each in exact(text))
+    read: Callable[[str], Any] = exact if of == "numeric" else orjson.loads
     elements = _flat(read(text))
     return (
         frozenset(each.rstrip(" ") if each else each for each in elements) if of == "character" else frozenset(elements)
@@ -134,7 +135,8 @@ def _hashable(key: Any) -> Any:
 # Parts -------------------------------------------------------------------------------------------------------
 
 
-def _exact(text: str) -> Any:
+def exact(text: str) -> Any:
+    """A stored array, its numbers with all their digits."""
     return json.loads(text, parse_float=Decimal)
 
 

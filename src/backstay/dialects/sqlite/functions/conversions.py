@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,16 +10,18 @@ from typing import Any, Final
 
 import orjson
 
-from backstay.dialects.sqlite.functions.arrays import stored_array
+from backstay.dialects.sqlite.functions.arrays import exact, literal, stored_array
 from backstay.dialects.sqlite.functions.casts import cast_interval
 from backstay.dialects.sqlite.functions.times import interval_text
 from backstay.errors import InvalidParameter, OutOfRange
 from backstay.schema.kind import CASTS, TEXT, Kind
 from backstay.schema.kind.array import Array
+from backstay.schema.kind.encode import json_text
 
 _BITS: Final = {"smallint": 16, "integer": 32, "bigint": 64}
 _NUMBERS: Final = (*_BITS, "numeric", "real", "double precision")
 _SIGNIFICANT: Final = {"real": ".6g", "double precision": ".15g"}
+_ZONE: Final = re.compile(r"[+-][\d:]+$")
 _MIDNIGHT: Final = "T00:00:00"
 _DAY: Final = timedelta(days=1) // timedelta(microseconds=1)
 _KINDS: Final[Mapping[type, str]] = {dict: "object", list: "array", str: "string", bool: "boolean"}
@@ -41,6 +44,8 @@ def convert(value: Any, source: str, target: str) -> Any:
     """
     if value is None:
         return None
+    if source.endswith("[]"):
+        return _from_array(value, source.removesuffix("[]"), target)
     special = _SPECIAL.get((source, target)) or _SPECIAL.get((source, ""))
     if special is not None:
         return special(value, target)
@@ -50,6 +55,45 @@ def convert(value: Any, source: str, target: str) -> Any:
     if target == "numeric" and isinstance(value, float):
         value = Decimal(format(value, _SIGNIFICANT[source]))
     return stored(kind.read(str(value)), kind)
+
+
+def _from_array(value: str, source: str, target: str) -> str:
+    elements = exact(value)
+    if not target.endswith("[]"):
+        return literal(_each(elements, lambda each: _printed(each, source)))
+    kind = CASTS[target]
+    assert isinstance(kind, Array)
+    return stored_array(_each(elements, lambda each: _element(each, source, kind.of)), kind.of)
+
+
+def _each(values: list[Any], change: Callable[[Any], Any]) -> list[Any]:
+    return [None if v is None else _each(v, change) if isinstance(v, list) else change(v) for v in values]
+
+
+def _printed(element: Any, kind: str) -> str:
+    """An element as PostgreSQL writes it in an array."""
+    if isinstance(element, bool):
+        return "t" if element else "f"
+    if kind in _SIGNIFICANT:
+        return _float_text(float(element), int(_SIGNIFICANT[kind][1:-1]))
+    if kind.startswith("timestamp"):
+        return str(element).replace("T", " ").replace("+00:00", "+00")
+    return json_text(element) if isinstance(element, dict) else str(element)
+
+
+def _element(element: Any, source: str, target: Kind) -> Any:
+    """An element of one kind as one of another, in canonical form."""
+    if target.name in ("text", "character varying"):
+        return str(element).lower() if isinstance(element, bool) else _printed(element, source)
+    held = element if isinstance(element, bool) or source in _SIGNIFICANT else str(element)
+    if source in _SIGNIFICANT:
+        held = float(held)
+    elif source in _BITS:
+        held = int(held)
+    found = convert(cast_interval(held) if source == "interval" else held, source, target.name)
+    if target.name == "interval":
+        return interval_text(found)
+    return bool(found) if target.name == "boolean" else found
 
 
 def _whole(value: int | float | str, target: str) -> int:
@@ -90,6 +134,8 @@ def _day(value: str, target: str) -> str:
 def _moment(value: str, target: str) -> str:
     value = value.removesuffix("+00:00")
     day, _, clock = value.partition("T")
+    if target == "time with time zone":
+        return clock + "+00"
     if target == "date":
         return day
     return clock if target == "time without time zone" else value + ("+00:00" if "with time zone" in target else "")
@@ -109,4 +155,6 @@ _SPECIAL: Final[Mapping[tuple[str, str], Callable[[Any, str], Any]]] = {
     ("double precision", "character varying"): lambda value, target: _float_text(value, 15),
     ("interval", ""): lambda value, target: interval_text(value % _DAY),
     ("time without time zone", "interval"): lambda value, target: cast_interval(value),
+    ("time without time zone", "time with time zone"): lambda value, target: value + "+00",
+    ("time with time zone", "time without time zone"): lambda value, target: _ZONE.sub("", value),
 }
