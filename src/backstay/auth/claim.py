@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-import re2  # type: ignore[import-untyped]
-
 
 @lru_cache(maxsize=8)
 def _compile(pattern: str) -> Any:
+    # Loaded where a role is searched for: few paths have a pattern.
+    import re2  # type: ignore[import-untyped]
+
     options = re2.Options()
     options.log_errors = False
-    return re2.compile(pattern, options)
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        raise ValueError(str(error)) from error
 
 
 _TESTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
@@ -108,7 +112,7 @@ def _is_sound(path: list[str | int | Choice]) -> bool:
     try:
         if isinstance(last, Choice):
             last.passes("")
-    except re2.error:
+    except ValueError:
         return False
     return bool(path) and isinstance(path[0], str)
 

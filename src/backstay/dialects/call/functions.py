@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from backstay.dialects.call.answer import Answers
 from backstay.dialects.call.arguments import take_arguments
 from backstay.dialects.call.find import find_function
 from backstay.dialects.call.labels import labels_of
 from backstay.dialects.execute import Judge
 from backstay.dialects.guarded import guarded_session
-from backstay.dialects.postgresql.call import SQLFunctions
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.query.nodes import Call
 from backstay.schema.caller import Caller
 from backstay.schema.served import SQLFunction
 from backstay.settings import Settings
+
+if TYPE_CHECKING:
+    from backstay.dialects.postgresql.call import SQLFunctions
 
 
 class Functions:
@@ -30,8 +35,15 @@ class Functions:
 
     def __init__(self, road: Road, settings: Settings) -> None:
         self._road = road
+        self._settings = settings
         self._answers = Answers(road, settings)
-        self._of_database = SQLFunctions(road, settings)
+
+    @cached_property
+    def _of_database(self) -> SQLFunctions:
+        # Loaded for databases that have functions: the import takes a while.
+        from backstay.dialects.postgresql.call import SQLFunctions
+
+        return SQLFunctions(self._road, self._settings)
 
     async def call(self, query: Call, caller: Caller, judge: Judge) -> Reply:
         """Run a function in one transaction of the caller's.
