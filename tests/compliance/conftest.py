@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from behaviour.door import PUBLISHABLE, SECRET, SECRET_KEY, Door
+from compliance import archive as program_of_archive
 from compliance import market
 from compliance.install import install
 from compliance.served import Served
@@ -41,6 +42,15 @@ def module_market(module_database_url: str, tmp_path_factory: pytest.TempPathFac
     door = Door(market.build(module_database_url), market.fill)
     folder = tmp_path_factory.mktemp("market")
     with serve("compliance.market:app", module_database_url, door, folder, market.SETTINGS) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def archive(module_postgresql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The archive, served to all tests of a module: on PostgreSQL, which has schemas."""
+    door = Door(program_of_archive.build(module_postgresql_url), program_of_archive.fill)
+    folder = tmp_path_factory.mktemp("archive")
+    with serve("compliance.archive:app", module_postgresql_url, door, folder, program_of_archive.SETTINGS) as served:
         yield served
 
 

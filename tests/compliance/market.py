@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -61,6 +62,12 @@ async def sold_by(session: AsyncSession, seller: dict[str, int]) -> list[Good]:
     return list((await session.scalars(sa.select(Good).filter_by(seller_id=seller["id"]).order_by(Good.id))).all())
 
 
+async def wait(session: AsyncSession, seconds: float) -> str:
+    """Answer late."""
+    await asyncio.sleep(seconds)
+    return "late"
+
+
 async def discount(session: AsyncSession, percent: int) -> list[Good]:
     """Lower all prices."""
     await session.execute(sa.update(Good).values(price=Good.price * (100 - percent) / 100))
@@ -72,7 +79,7 @@ def build(url: str = "sqlite://") -> Backstay:
     app = Backstay(url)
     app.resource(Seller, select=anyone, write=anyone)
     app.resource(Good, select=anyone, write=anyone, search=[Good.name, Good.text])
-    for function in (cheap, longest, sold_by, discount):
+    for function in (cheap, longest, sold_by, wait, discount):
         app.function(function)
     return app
 

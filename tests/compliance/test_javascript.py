@@ -31,6 +31,10 @@ def test_session_on_the_market(session: Path, node: str, market: Served) -> None
     run(node, session, market)
 
 
+def test_session_in_the_archive(node: str, archive: Served) -> None:
+    run(node, JAVASCRIPT / "archive" / "schemas.test.mjs", archive)
+
+
 def run(node: str, session: Path, served: Served) -> None:
     done = subprocess.run(
         [node, "--no-deprecation", "--test", "--test-reporter=spec", session.name],

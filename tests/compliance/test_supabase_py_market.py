@@ -171,6 +171,19 @@ def test_another_schema_is_not_there(client: Client) -> None:
     assert raised.value.hint == "Only the following schemas are exposed: public"
 
 
+def test_one_schema_or_another(archive: Served) -> None:
+    with httpx.Client() as transport:
+        client = create_client(archive.url, PUBLISHABLE, options=SyncClientOptions(httpx_client=transport))
+        assert client.table("papers").select("*").execute().data == [{"id": 1, "title": "new"}]
+        old = client.schema("archive").table("papers")
+        assert ids(old.select("id").order("id")) == [7, 8]
+        assert old.insert({"id": 9, "title": "x", "folder_id": 1}).execute().data[0]["folder_id"] == 1
+        assert ids(client.schema("archive").table("papers").delete().eq("id", 9)) == [9]
+        with pytest.raises(APIError) as raised:
+            client.table("folders").select("*").execute()
+        assert raised.value.code == "PGRST205"
+
+
 def test_writes_are_counted_and_undone(client: Client) -> None:
     merged = client.table("sellers").upsert(
         [{"id": 1, "name": "Ida"}, {"id": 60, "name": "x"}], count=CountMethod.exact

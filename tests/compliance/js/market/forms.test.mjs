@@ -118,6 +118,13 @@ test('functions by GET and HEAD', async () => {
   assert.equal(await data(anon.rpc('cheap', { most: 0 }).maybeSingle()), null)
 })
 
+test('a request that is given up says so, and the next is answered', async () => {
+  const answer = await anon.rpc('wait', { seconds: 5 }).abortSignal(AbortSignal.timeout(100))
+  assert.deepEqual([answer.status, answer.data], [0, null])
+  assert.match(answer.error.message, /TimeoutError|AbortError/)
+  assert.equal(await data(anon.rpc('wait', { seconds: 0 })), 'late')
+})
+
 test('writes are counted', async () => {
   const made = await anon.from('sellers').insert([{ id: 10, name: 'a' }, { id: 11, name: 'b' }], { count: 'exact' })
   assert.deepEqual([made.status, made.count, made.data], [201, 2, null])
