@@ -147,17 +147,11 @@ class Malformed(RequestError):
 class RangeNotSatisfiable(RequestError):
     """Requested range not satisfiable
 
-    ``total`` is how many rows there are, where the range lies beyond them.
+    ``headers`` hold the Content-Range of what there is, where the range lies beyond it.
     """
 
     code = "BS416"
     status = 416
-
-    def __init__(
-        self, message: str | None = None, *, total: int | None = None, detail: Detail = None, hint: str | None = None
-    ) -> None:
-        self.total = total
-        super().__init__(message, detail=detail, hint=hint)
 
 
 class PreferenceError(RequestError):
@@ -569,6 +563,16 @@ class StatementTimeout(Outage):
 
     code = "BS50402"
     status = 504
+
+
+class SecretMissing(Outage):
+    """Server lacks JWT secret
+
+    A caller shows a token, and the settings name no key that tokens could be signed with.
+    """
+
+    code = "BS50003"
+    status = 500
 
 
 class StorageFull(Outage):

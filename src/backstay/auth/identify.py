@@ -38,6 +38,7 @@ def identify(
         now: the time, in seconds since 1970 (default: the clock's).
 
     Raises:
+        SecretMissing: there is a token, and no key to verify it by (PGRST300).
         InvalidToken, InvalidClaims: the token is not good (PGRST301, PGRST303).
         InvalidKey: the opaque key is not known.
         AnonymousDisabled: there is no token, and the settings ask for one (PGRST302).

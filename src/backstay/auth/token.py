@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.jws import JWSRegistry
 
 from backstay.auth.keys import Keys, TrustedKey
-from backstay.errors import InvalidClaims, InvalidToken
+from backstay.errors import InvalidClaims, InvalidToken, SecretMissing
 
 MOST_CHARACTERS: Final = 8192
 SKEW: Final = 30
@@ -54,9 +54,12 @@ def verify(token: str, keys: Keys, now: float) -> dict[str, Any]:
         now: the time, in seconds since 1970.
 
     Raises:
+        SecretMissing: there is no key to trust.
         InvalidToken: it is no token, or no trusted key signed it.
         InvalidClaims: it is expired, not yet valid, for another audience, or its claims make no sense.
     """
+    if token and not keys.trusted:
+        raise SecretMissing(hint="Set jwt_secret or jwks.")
     header = _read_header(token)
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in _REGISTRIES:

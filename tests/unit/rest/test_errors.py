@@ -63,6 +63,7 @@ WIRE = {
     errors.RowRefused: ("42501", 403),
     errors.ReadOnly: ("25006", 405),
     errors.StatementTimeout: ("57014", 500),
+    errors.SecretMissing: ("PGRST300", 500),
     errors.StorageFull: ("53100", 503),
 }
 

@@ -14,9 +14,8 @@ from typing import Any, Final
 import orjson
 
 from backstay import errors
-from backstay.errors import BackstayError, DatabaseFault, Detail, MethodNotAllowed, RangeNotSatisfiable
+from backstay.errors import BackstayError, DatabaseFault, Detail, MethodNotAllowed
 from backstay.frontends.http import Response
-from backstay.frontends.rest.page import content_range
 from backstay.schema.exchange import verify_headers, verify_status
 
 RETRY_AFTER: Final = 1
@@ -161,6 +160,7 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     errors.DatabaseUnavailable: ("PGRST000", 503),
     errors.PoolTimeout: ("PGRST003", 504),
     errors.StatementTimeout: ("57014", 500),
+    errors.SecretMissing: ("PGRST300", 500),
     errors.StorageFull: ("53100", 503),
     errors.StorageReadOnly: ("PGRST000", 503),
     errors.Overloaded: ("53300", 503),
@@ -257,8 +257,6 @@ def _plain(error: BackstayError, code: str, status: int) -> Fault:
 
 
 def _headers(error: BackstayError, code: str) -> tuple[tuple[str, str], ...]:
-    if isinstance(error, RangeNotSatisfiable) and error.total is not None:
-        return (("content-range", content_range(0, 0, error.total)),)
     if isinstance(error, MethodNotAllowed):
         return (("allow", ", ".join(error.allow)),)
     if isinstance(error, errors.ReadOnly):

@@ -88,7 +88,7 @@ def _check_media(asked: Asked, reply: Reply) -> None:
 def _check_page(page: Page, reply: Reply) -> None:
     if reply.total is not None and page.offset > reply.total and not reply.rows:
         raise RangeNotSatisfiable(
-            total=reply.total,
+            headers={"content-range": content_range(0, 0, reply.total)},
             detail=f"An offset of {page.offset} was requested, but there are only {reply.total} rows.",
         )
 
