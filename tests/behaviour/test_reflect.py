@@ -170,9 +170,25 @@ def test_literals_are_read_by_the_types_of_the_database(shared: Door) -> None:
     assert shared.get("/artists?born=eq.never").code == "22007"
 
 
-def test_a_table_without_primary_key_is_read_only(shared: Door) -> None:
+def test_a_table_without_primary_key_is_written_but_not_put(shared: Door) -> None:
     assert shared.rows("/logs") == []
-    assert shared.ask("POST", "/logs", {"line": "x"}).status == 400
+    told = {"prefer": "return=representation, count=exact"}
+    assert shared.ask("POST", "/logs", [{"line": "a"}, {"line": "b"}, {"line": "b"}]).status == 201
+    made = shared.ask("POST", "/logs", [{"line": "b"}, {"line": "c"}], **told)
+    assert (made.status, made.json, made.range) == (201, [{"line": "b"}, {"line": "c"}], "*/2")
+    located = shared.ask("POST", "/logs", {"line": "d"}, prefer="return=headers-only")
+    assert (located.status, located.headers.get("location")) == (201, None)
+    changed = shared.ask("PATCH", "/logs?line=eq.b", {"line": "B"}, **told)
+    assert (changed.json, changed.range) == ([{"line": "B"}] * 3, "0-2/3")
+    assert shared.ask("PATCH", "/logs?line=eq.c", {"line": "C"}).status == 204
+    gone = shared.ask("DELETE", "/logs?line=in.(B,C)&order=line&select=line", **told)
+    assert (gone.json, gone.range) == ([{"line": "B"}, {"line": "B"}, {"line": "B"}, {"line": "C"}], "*/4")
+    assert shared.ask("PUT", "/logs?line=eq.a", {"line": "a"}).code == "PGRST105"
+    assert shared.ask("OPTIONS", "/logs").headers["allow"] == "OPTIONS,GET,HEAD,POST,PATCH,DELETE"
+    single = shared.ask("DELETE", "/logs?line=neq.x", accept="application/vnd.pgrst.object+json", **told)
+    assert single.code == "PGRST116"
+    assert shared.ask("DELETE", "/logs?line=neq.x").status == 204
+    assert shared.rows("/logs") == []
 
 
 def test_names_may_have_blanks(shared: Door) -> None:
@@ -390,6 +406,15 @@ def test_a_function_that_writes_is_refused_by_get(postgresql: Door) -> None:
     answer = postgresql.get("/rpc/paint?title=Dune")
     assert (answer.status, answer.code) == (405, "25006")
     assert postgresql.rows("/paintings?title=eq.Dune") == []
+
+
+def test_rows_of_partitions_without_a_key_are_told_apart(postgresql: Door) -> None:
+    told = {"prefer": "return=representation"}
+    made = postgresql.ask("POST", "/years", [{"at": "2020-02-01"}, {"at": "2020-03-01"}], caller="ada", **told)
+    assert made.json == [{"at": "2020-02-01"}, {"at": "2020-03-01"}]
+    gone = postgresql.ask("DELETE", "/years?at=gt.2020-02-15", caller="ada", **told)
+    assert gone.json == [{"at": "2020-03-01"}]
+    assert postgresql.ask("DELETE", "/years?at=gt.2000-01-01", caller="ada").status == 204
 
 
 def test_who_may_write_may_call_what_writes(postgresql: Door) -> None:

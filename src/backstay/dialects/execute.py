@@ -109,8 +109,8 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
         if len(there) == len(returned):
             flags = there
         else:
-            flags = [len(row) > len(served.key) and not row[-1] for row in returned]
-        keys = [row[: len(served.key)] for row in returned]
+            flags = [len(row) > inserting.width and not row[-1] for row in returned]
+        keys = [row[: inserting.width] for row in returned]
         order += keys
         for key, was_there in zip(keys, flags, strict=False):
             (merged if was_there else inserted).append(key)
@@ -217,7 +217,7 @@ async def _run(transaction: Transaction, statement: Statement, values: Sequence[
 
 def named(served: Served, keys: Sequence[Row]) -> tuple[dict[str, Any], ...]:
     """Keys as mappings of column to value."""
-    return tuple(dict(zip(served.key, key, strict=False)) for key in keys)
+    return tuple(dict(zip(served.key, key, strict=False)) for key in keys) if served.key else ()
 
 
 async def check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -19,6 +19,9 @@ from backstay.schema.served import Served
 
 class Writer(Emission):
     """A statement in the making that may write."""
+
+    row_key: ClassVar[tuple[Column, ...]]
+    """By what the database itself tells the rows of a table apart that has no primary key."""
 
     def record(self, columns: Sequence[Column]) -> dict[str, ColumnElement[Any]]:
         """One row as parameters: the values of the statement are the row's canonical values, in this order."""

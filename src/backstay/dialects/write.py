@@ -38,6 +38,7 @@ class Inserting:
     ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
     database that cannot tell afterwards. ``keyed``: whether ``lines`` tell the keys of the new rows; where nothing
     needs them it tells only that there is a row, for which a database's own rules do not ask whether it may be read.
+    ``width``: how many columns a key has.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class Inserting:
     check_merged: Statement | None
     answer: Statement | None
     keyed: bool
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,11 @@ def compile_write(plan: Plan, start: Start, features: Features) -> Writing:
     """The statements of a planned write on one database.
 
     Raises:
-        NotImplementedHere: for a table without a primary key.
+        NotImplementedHere: for a view without a primary key.
     """
     resolved = plan.resolved
     served = resolved.source.served
-    if not served.key:
+    if not served.key and served.view:
         raise NotImplementedHere(detail=f"'{served.name[1]}' has no primary key, so its rows cannot be written here.")
     if isinstance(resolved, Insertion):
         return _inserting(plan, resolved, start, features)
@@ -115,9 +117,18 @@ def bare(table: sa.Table) -> Any:
     return sa.table(table.name, *columns, schema=table.schema)  # type: ignore[arg-type]
 
 
-def key_columns(served: Served) -> tuple[Column, ...]:
-    """The columns of the primary key."""
-    return tuple(served.columns[name] for name in served.key)
+def key_columns(emission: Writer, served: Served) -> tuple[Column, ...]:
+    """The columns of the primary key; where there is none, those by which the database itself tells rows apart."""
+    return tuple(served.columns[name] for name in served.key) or emission.row_key
+
+
+def part(table: Any, column: Column) -> ColumnElement[Any]:
+    """A column of a key, in a table or an alias of it."""
+    if column.name in table.c:
+        return table.c[column.name]  # type: ignore[no-any-return]
+    own: Any = sa.column(column.name, column.kind.sql)
+    own.table = table
+    return own  # type: ignore[no-any-return]
 
 
 def _answer(plan: Plan, start: Start) -> Statement | None:
@@ -128,9 +139,10 @@ def _answer(plan: Plan, start: Start) -> Statement | None:
     emission = start(plan)
     # What was written is shown, however much it is.
     emission.max_rows = 0
-    keys, position = emission.keys(key_columns(resolved.source.served))
+    columns = key_columns(emission, resolved.source.served)
+    keys, position = emission.keys(columns)
     alias = emission.alias(returning.source)
-    joined = [alias.c[name] == keys[name] for name in resolved.source.served.key]
+    joined = [part(alias, column) == keys[column.name] for column in columns]
     select = emission.select(returning, joined)
     if not returning.order and not returning.aggregated:
         select = select.order_by(position)
@@ -142,15 +154,16 @@ def _check(plan: Plan, start: Start, rule: ColumnElement[Any] | bool, source: So
     if rule is True:
         return None
     emission = start(plan)
-    keys, _ = emission.keys(key_columns(source.served))
+    columns = key_columns(emission, source.served)
+    keys, _ = emission.keys(columns)
     alias = emission.alias(source)
-    joined = [alias.c[name] == keys[name] for name in source.served.key]
+    joined = [part(alias, column) == keys[column.name] for column in columns]
     count = sa.select(sa.func.count()).select_from(alias).where(*joined, *emission.asked(rule, source))
     return emission.compile(count)
 
 
 def _returned(emission: Writer, table: Any, served: Served) -> list[ColumnElement[Any]]:
-    return [emission.key_text(table.c[name]).label(name) for name in served.key]
+    return [emission.key_text(part(table, each)).label(each.name) for each in key_columns(emission, served)]
 
 
 def _conditions(emission: Writer, source: Source, where: Sequence[Predicate]) -> list[ColumnElement[Any]]:
@@ -197,18 +210,20 @@ def _delete_whole(emission: Writer, resolved: Deletion, features: Features) -> S
         return None
     table = emission.aliases[resolved.source.number] = bare(served.table)
     delete = sa.delete(table).where(*_conditions(emission, resolved.source, resolved.where))
-    deleted = delete.returning(*[table.c[name] for name in served.key]).cte("_deleted")
+    columns = key_columns(emission, served)
+    deleted = delete.returning(*[part(table, each).label(each.name) for each in columns]).cte("_deleted")
     alias = emission.alias(returning.source)
-    select = emission.select(returning, [alias.c[name] == deleted.c[name] for name in served.key])
+    select = emission.select(returning, [part(alias, each) == deleted.c[each.name] for each in columns])
     counted = sa.select(sa.func.count()).select_from(deleted).scalar_subquery()
     return emission.compile(emission.whole(select).add_columns(counted))
 
 
 def _delete_by_keys(emission: Writer, source: Source) -> Statement:
     table = bare(source.served.table)
-    keys, _ = emission.keys(key_columns(source.served))
-    wanted = sa.select(*[keys[name] for name in source.served.key])
-    ours = [table.c[name] for name in source.served.key]
+    columns = key_columns(emission, source.served)
+    keys, _ = emission.keys(columns)
+    wanted = sa.select(*[keys[column.name] for column in columns])
+    ours = [part(table, column) for column in columns]
     match = ours[0].in_(wanted) if len(ours) == 1 else sa.tuple_(*ours).in_(wanted)
     return emission.compile(sa.delete(table).where(match))
 
@@ -275,6 +290,7 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
         answer=_answer(plan, start),
         keyed=keyed,
+        width=len(key_columns(start(plan), resolved.source.served)),
     )
 
 
@@ -288,7 +304,7 @@ def _insert(
     for column in served.columns.values():
         if column.name not in values and column.default is not None and not _per_row(column):
             values[column.name] = filled(emission, column.default, column)
-    for column in key_columns(served):
+    for column in [served.columns[name] for name in served.key]:
         if column.name in values or column.required:
             kept = emission.key_value(values.get(column.name), column, served)
             values.update({} if kept is None else {column.name: kept})

@@ -22,7 +22,7 @@ def compile_rows(plan: Plan, start: Start) -> Statement:
     assert isinstance(resolved, Read)
     rows = resolved.rows
     emission = start(plan)
-    keys, position = emission.keys(key_columns(rows.source.served))
+    keys, position = emission.keys(key_columns(emission, rows.source.served))
     joined = [emission.alias(rows.source).c[name] == keys[name] for name in rows.source.served.key]
     select = emission.select(rows, joined)
     if not rows.order and not rows.aggregated:

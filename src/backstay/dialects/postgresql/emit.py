@@ -19,7 +19,7 @@ from backstay.dialects.sql import TEXT, Labelled
 from backstay.plan.resolved import Branch, Source, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.schema.column import Column
-from backstay.schema.kind import CASTS, Kind
+from backstay.schema.kind import CASTS, Kind, other
 from backstay.schema.kind.array import OTHERWISE
 from backstay.schema.kind.texts import Structured
 
@@ -31,6 +31,10 @@ class PostgreSQLEmission(Writer):
     """One PostgreSQL statement in the making."""
 
     sql = ZoneDialect()  # type: ignore[no-untyped-call]
+    row_key = (
+        Column("ctid", "ctid", other("tid"), sa.column("ctid")),
+        Column("tableoid", "tableoid", other("oid"), sa.column("tableoid")),
+    )
 
     # Rules ---------------------------------------------------------------------------------------------------
 

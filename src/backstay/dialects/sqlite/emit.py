@@ -23,7 +23,7 @@ from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Aggregate, Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
-from backstay.schema.kind import Kind
+from backstay.schema.kind import BIGINT, Kind
 from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
 from backstay.schema.served import Served
@@ -57,6 +57,7 @@ class SQLiteEmission(Writer):
     """One SQLite statement in the making."""
 
     sql = SQLiteDialect()
+    row_key = (Column("_rowid_", "_rowid_", BIGINT, sa.column("_rowid_")),)
 
     # Parameters ----------------------------------------------------------------------------------------------
 

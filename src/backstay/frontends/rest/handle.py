@@ -179,12 +179,12 @@ class Rest:
 def _write_methods(served: Served) -> list[str]:
     """What may be done to rows of a resource, by somebody at least."""
     rules = served.rules
-    if not served.key:
+    if not served.key and served.view:
         return []
     inserting, updating = rules.insert is not None, rules.update is not None
     possible = {
         "POST": inserting,
-        "PUT": inserting and updating,
+        "PUT": inserting and updating and bool(served.key),
         "PATCH": updating,
         "DELETE": rules.delete is not None,
     }

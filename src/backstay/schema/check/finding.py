@@ -50,7 +50,7 @@ CODES: Final = _codes(
     ("BS112", "warning", "A rule holds a time that was fixed when the program started."),
     # Resources and their columns
     ("BS121", "warning", "A resource has no rule at all: only the secret key can use it."),
-    ("BS122", "warning", "A resource has no primary key: its rows can be read, but not written."),
+    ("BS122", "warning", "A resource has no primary key: callers cannot name one of its rows."),
     ("BS123", "error", "Two resources have the same name."),
     ("BS124", "error", "A model inherits its table from another model in a way that cannot be served."),
     ("BS125", "error", "What `hidden=`, `readonly=` or `search=` names is no column of the resource."),

@@ -35,8 +35,8 @@ def place_of_column(served: Served, column: Column) -> Place:
 def _key(served: Served) -> Iterator[Finding]:
     name = served.name[1]
     if not served.key and not served.view:
-        hint = "Give the table a primary key, to have its rows written."
-        yield Finding("BS122", f"{name} has no primary key: it can be read, not written", hint, served.place)
+        hint = "Give the table a primary key, so that a row can be linked to, and replaced (PUT)."
+        yield Finding("BS122", f"{name} has no primary key: callers cannot name one of its rows", hint, served.place)
     for key in served.key:
         if served.columns[key].hidden:
             hint = "Let callers see it, or give them another key by which to name the row."

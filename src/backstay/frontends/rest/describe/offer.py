@@ -52,7 +52,7 @@ def _methods(served: Served, caller: Caller) -> tuple[str, ...]:
     rules = served.rules
     asked = {"get": rules.select, "post": rules.insert, "patch": rules.update, "delete": rules.delete}
     allowed = tuple(method for method, rule in asked.items() if _lets(rule, caller))
-    return allowed if served.key else tuple(method for method in allowed if method == "get")
+    return allowed if served.key or not served.view else tuple(method for method in allowed if method == "get")
 
 
 def _callable(schema: Schema, name: str, caller: Caller) -> Iterator[SQLFunction]:

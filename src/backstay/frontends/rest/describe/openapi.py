@@ -132,15 +132,15 @@ def _path(served: Served, operations: Sequence[str], open: Sequence[str]) -> dic
             **described[method],
             **common,
             "operationId": f"{method}_{name}",
-            **({} if method in _with_put(open) else {"security": _KEYS}),
+            **({} if method in _with_put(open, served) else {"security": _KEYS}),
         }
-        for method in _with_put(operations)
+        for method in _with_put(operations, served)
     }
 
 
-def _with_put(operations: Sequence[str]) -> Sequence[str]:
-    """Whoever may insert and update may do either as it turns out."""
-    return [*operations, "put"] if {"post", "patch"} <= set(operations) else operations
+def _with_put(operations: Sequence[str], served: Served) -> Sequence[str]:
+    """Whoever may insert and update may do either as it turns out, where a key tells which."""
+    return [*operations, "put"] if served.key and {"post", "patch"} <= set(operations) else operations
 
 
 _KEYS: Final[list[dict[str, list[str]]]] = [{"apikey": []}, {"bearer": []}]
