@@ -358,6 +358,24 @@ def test_function_of_python_is_told_by_the_types_of_its_parameters() -> None:
     assert found["mood"]["enum"] == ["SAD", "HAPPY"]
 
 
+async def many(session: AsyncSession, *words: str) -> None: ...
+
+
+async def upload(session: AsyncSession, content: bytes, /) -> None: ...
+
+
+def test_function_of_python_that_takes_many_values_or_the_whole_body() -> None:
+    app = build()
+    app.function(many)
+    app.function(upload)
+    paths = describe(schema=app.schema)["paths"]
+    [argument] = paths["/rpc/many"]["get"]["parameters"]
+    assert (argument["type"], argument["items"]["format"], argument["collectionFormat"]) == ("array", "text", "multi")
+    assert list(paths["/rpc/upload"]) == ["post"]
+    assert paths["/rpc/upload"]["post"]["consumes"] == ["application/octet-stream"]
+    assert paths["/rpc/upload"]["post"]["parameters"][0]["schema"] == {"type": "string", "format": "bytea"}
+
+
 def sql_function(name: str, *arguments: SQLArgument, volatile: bool, rule: Rule | None) -> SQLFunction:
     return SQLFunction(
         name=("public", name),
@@ -376,12 +394,15 @@ def test_function_of_the_database_is_told_to_whom_it_lets() -> None:
     functions = {
         ("public", "read"): (sql_function("read", every, volatile=False, rule=rule),),
         ("public", "write"): (sql_function("write", volatile=True, rule=rule),),
+        ("public", "raw"): (sql_function("raw", SQLArgument("", "json", kinds.JSON), volatile=False, rule=rule),),
         ("public", "closed"): (sql_function("closed", volatile=False, rule=None),),
         ("other", "elsewhere"): (sql_function("elsewhere", volatile=False, rule=rule),),
     }
     schema = replace(build().schema, sql_functions=functions)
     paths = describe(ANONYMOUS, schema)["paths"]
-    assert [path for path in paths if path.startswith("/rpc/")] == ["/rpc/read", "/rpc/write"]
+    assert [path for path in paths if path.startswith("/rpc/")] == ["/rpc/read", "/rpc/write", "/rpc/raw"]
+    assert paths["/rpc/raw"]["post"]["consumes"] == ["application/json"]
+    assert paths["/rpc/raw"]["post"]["parameters"][0]["schema"] == {"format": "json"}
     assert (list(paths["/rpc/read"]), list(paths["/rpc/write"])) == (["get", "post"], ["post"])
     assert "/rpc/closed" in describe(SERVICE, schema)["paths"]
     assert paths["/rpc/read"]["get"]["parameters"] == [

@@ -59,6 +59,15 @@ def describe_sql_call(function: SQLFunction, offered: Set[Name]) -> dict[str, An
     return _describe(function, arguments, properties, responses, reads=not function.volatile)
 
 
+def body_media(function: Function | SQLFunction) -> tuple[str, ...]:
+    """The media types of the body that a function takes whole; none where it takes arguments by their names."""
+    if isinstance(function, Function):
+        return () if function.body is None else _RAW.get(function.body.type, (_JSON,))
+    if [each.name for each in function.arguments] == [""]:
+        return (_RAW_SQL.get(function.arguments[0].type, _JSON),)
+    return ()
+
+
 # What it takes -----------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from backstay.dialects.call.labels import Labels
 from backstay.frontends.rest.describe.annotation import kind_of_annotation
+from backstay.frontends.rest.describe.calls import body_media
 from backstay.frontends.rest.describe.default import default_of
 from backstay.frontends.rest.describe.offer import Offer
 from backstay.frontends.rest.describe.types import swagger_type
@@ -22,6 +23,7 @@ from backstay.schema.relation import Name, Relation
 from backstay.schema.served import Argument, Function, Served, SQLArgument, SQLFunction
 
 Document: TypeAlias = dict[str, Any]
+Arguments: TypeAlias = Sequence[tuple[Argument | SQLArgument, Kind]]
 
 OPENAPI: Final = "application/openapi+json"
 _OBJECTS: Final = (f"{Media.OBJECT.value};nulls=stripped", Media.OBJECT.value)
@@ -202,35 +204,42 @@ def _summary(comment: str | None) -> Document:
 
 
 def _call(function: Function, labels: Labels) -> Document:
+    if function.body is not None:
+        whole = swagger_type(kind_of_annotation(function.body.type, labels))
+        return _function(function, (), whole, reads=not function.body.required)
     kinds = [(each, kind_of_annotation(each.type, labels)) for each in function.arguments]
-    return _function(
-        function.name[1], function.description, kinds, reads=function.body is None or not function.body.required
-    )
+    return _function(function, kinds, _object(function, kinds), reads=True)
 
 
 def _call_database(function: SQLFunction) -> Document:
+    if body_media(function):
+        return _function(function, (), swagger_type(function.arguments[0].kind), reads=False)
     kinds = [(each, each.kind) for each in function.arguments if each.name]
-    return _function(function.name[1], function.description, kinds, reads=not function.volatile)
+    return _function(function, kinds, _object(function, kinds), reads=not function.volatile)
 
 
-def _function(
-    name: str, description: str, arguments: Sequence[tuple[Argument | SQLArgument, Kind]], *, reads: bool
-) -> Document:
+def _function(function: Function | SQLFunction, arguments: Arguments, schema: Document, *, reads: bool) -> Document:
     common: Document = {
-        "tags": [f"(rpc) {name}"],
-        **_summary(description),
+        "tags": [f"(rpc) {function.name[1]}"],
+        **_summary(function.description),
         "produces": [Media.JSON.value, *_OBJECTS],
         "responses": {"200": {"description": "OK"}},
     }
-    schema: Document = {"description": description} if description else {}
-    required = [argument.name for argument, _ in arguments if argument.required]
-    if required:
-        schema["required"] = required
-    schema |= {"properties": {each.name: swagger_type(kind) for each, kind in arguments}, "type": "object"}
     body = {"name": "args", "required": True, "in": "body", "schema": schema}
     post = {**common, "parameters": [body, _reference("parameters", "preferParams")]}
+    if media := body_media(function):
+        post["consumes"] = list(media)
     get = {**common, "parameters": [_argument(argument, kind) for argument, kind in arguments]}
     return {"get": get, "post": post} if reads else {"post": post}
+
+
+def _object(function: Function | SQLFunction, arguments: Arguments) -> Document:
+    """The body that has the arguments by their names."""
+    found: Document = {"description": function.description} if function.description else {}
+    required = [argument.name for argument, _ in arguments if argument.required]
+    if required:
+        found["required"] = required
+    return found | {"properties": {each.name: swagger_type(kind) for each, kind in arguments}, "type": "object"}
 
 
 def _argument(argument: Argument | SQLArgument, kind: Kind) -> Document:
