@@ -488,3 +488,11 @@ def test_the_schema_is_told_where_it_was_asked_for(desk: Door) -> None:
     assert post(desk, "number", content_profile="public").headers["content-profile"] == "public"
     assert "content-profile" not in post(desk, "number").headers
     assert post(desk, "number", content_profile="nowhere").code == "PGRST106"
+
+
+def test_values_in_csv_are_written_as_those_of_a_table(desk: Door) -> None:
+    answer = get(desk, "all_things?number=eq.2&select=moment,ok,words,inner", accept="text/csv")
+    assert answer.body.decode().splitlines() == [
+        "moment,ok,words,inner",
+        '"2024-02-29 14:30:00+00",t,"{a,""\\\\""2\\\\""""}","{""a"": 2, ""when"": ""2024-02-29T12:30:00+00:00""}"',
+    ]

@@ -44,6 +44,7 @@ CREATE FUNCTION typed(s spot, j jsonb DEFAULT NULL, t timestamptz DEFAULT NULL) 
 CREATE FUNCTION spots(many spot[]) RETURNS json LANGUAGE sql IMMUTABLE AS 'SELECT to_json(many)';
 CREATE FUNCTION within(net inet, days daterange) RETURNS text LANGUAGE sql IMMUTABLE AS
   $$SELECT net::text || ' ' || days::text$$;
+CREATE FUNCTION both_ways(INOUT a int, b int DEFAULT 1, OUT c int) LANGUAGE sql IMMUTABLE AS 'SELECT a + b, a * 10';
 CREATE FUNCTION out_one(OUT b int) LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 
 -- Bodies
@@ -171,6 +172,7 @@ def count(desk: Door) -> int:
         ("spots", {"many": [{"x": 1, "y": 2}, {"y": 3}]}, [{"x": 1, "y": 2}, {"x": None, "y": 3}]),
         ("within", {"net": "10.0.0.0/8", "days": "[2024-01-01,2024-02-01)"}, "10.0.0.0/8 [2024-01-01,2024-02-01)"),
         ("out_one", {}, {"b": 1}),
+        ("both_ways", {"a": 2}, {"a": 3, "c": 20}),
         ("mixed", {"a": 1}, "a"),
         ("mixed", {"b": 1}, "body"),
         ("mixed", [1], "body"),

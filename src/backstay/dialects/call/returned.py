@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from backstay.dialects.call.convert import LISTS, SCALARS, field_type
 from backstay.dialects.call.render import Rendering, encode
 from backstay.dialects.sql.answered import SCALAR
+from backstay.dialects.sql.given import with_rows
 from backstay.schema import kind as kinds
 from backstay.schema.exchange import Response
 from backstay.schema.kind import Canonical, Kind
 from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
-from backstay.schema.served import Schema, Served
+from backstay.schema.relation import Name
+from backstay.schema.rule import Place
+from backstay.schema.served import Function, Schema, Served, SQLFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,25 @@ def read_returned(annotation: Any, schema: Schema) -> Returned | None:
         return Returned(None, columns, _getter(row, tuple(fields)), many)
     kind = _scalar(row, schema)
     return None if kind is None else Returned(None, ((SCALAR, kind),), lambda value: (value,), many)
+
+
+def find_rows(schema: Schema, function: Function | SQLFunction) -> tuple[Schema, Name] | None:
+    """Where the rows (or values) that a function answers with are a resource, and under which name.
+
+    None where nothing tells what they are.
+    """
+    place = Place("?", 0)
+    if isinstance(function, SQLFunction):
+        if function.resource is not None and function.resource in schema.resources:
+            return schema, function.resource
+        columns = function.columns or ((SCALAR, function.kind),)
+        return with_rows(schema, function.name, columns, place), function.name
+    returned = read_returned(function.returns, schema)
+    if returned is None:
+        return None
+    if returned.served is not None:
+        return schema, returned.served.name
+    return with_rows(schema, function.name, returned.columns, place), function.name
 
 
 def kind_for(annotation: Any, schema: Schema) -> Kind:

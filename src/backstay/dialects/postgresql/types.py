@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from backstay.schema.kind.kind import Canonical
@@ -58,12 +57,12 @@ def unbounded(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     A literal in a filter is compared as it is written: a cast to ``numeric(10, 2)`` would round it, one to
     ``varchar(5)`` would cut it.
     """
+    if type(type_).__visit_name__ == "BIT":
+        # The word alone would mean one bit.
+        return Named("varbit" if getattr(type_, "varying", False) else '"bit"')
     match type_:
         case sa.ARRAY():
             return sa.ARRAY(unbounded(type_.item_type))
-        case postgresql.BIT():
-            # The word alone would mean one bit.
-            return Named('"bit"' if not type_.varying else "varbit")
         case sa.Enum() | sa.Text() | sa.Float():
             return type_
         case sa.CHAR() | sa.NCHAR():

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from backstay.dialects.call.find import find_function
+from backstay.dialects.call.returned import find_rows
 from backstay.dialects.execute import Judge
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
@@ -19,14 +20,14 @@ from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
 from backstay.frontends.rest.respond import check, describe, respond, respond_plan
-from backstay.plan.cache import may_know
+from backstay.plan.cache import Cache, may_know
 from backstay.plan.find import find_resource
 from backstay.plan.resolved import Read
 from backstay.query.nodes import Call, Query
-from backstay.schema.caller import Caller
+from backstay.schema.caller import SERVICE, Caller
 from backstay.schema.kind import Kind
 from backstay.schema.kind.zone import find_zone, in_zone
-from backstay.schema.served import Served, SQLFunction
+from backstay.schema.served import Served
 from backstay.settings import Settings
 
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
@@ -145,19 +146,21 @@ class Rest:
     def _kinds(self, query: Query, caller: Caller) -> dict[str, Kind]:
         """The kinds of what a query answers with, as far as they are known."""
         if isinstance(query, Call):
-            return self._kinds_of_call(query, caller)
+            return self._kinds_of_call(query)
         resolved = self._road.cache.plan(query, caller).resolved
         rows = resolved.rows if isinstance(resolved, Read) else resolved.returning
         return kinds_of(rows) if rows is not None else {}
 
-    def _kinds_of_call(self, query: Call, caller: Caller) -> dict[str, Kind]:
-        function = find_function(self._road.schema, query)
-        if not isinstance(function, SQLFunction):
+    def _kinds_of_call(self, query: Call) -> dict[str, Kind]:
+        served = self._road.schema
+        found = find_rows(served, find_function(served, query))
+        if found is None or query.returning is None:
             return {}
-        if function.resource is None or query.returning is None:
-            return {**dict(function.columns), "pgrst_scalar": function.kind}
-        schema, name = function.resource
-        return self._kinds(replace(query.returning, schema=schema, resource=name), caller)
+        schema, (space, name) = found
+        plans: Cache[None] = Cache(schema, lambda plan: None, size=1, aggregates=self._settings.aggregates)
+        # What there is to see was decided when the function answered.
+        resolved = plans.plan(replace(query.returning, schema=space, resource=name), SERVICE).resolved
+        return kinds_of(resolved.rows) if isinstance(resolved, Read) else {}
 
     def _methods(self, request: Request, caller: Caller) -> list[str]:
         target = locate(request.path)
