@@ -366,6 +366,11 @@ def test_rows_are_answered_as_csv(desk: Door) -> None:
     assert get(desk, "countdown", accept="text/csv").body.decode().splitlines() == ["pgrst_scalar", "3", "2", "1"]
 
 
+def test_what_is_not_what_the_annotation_says_is_the_programs_fault(desk: Door) -> None:
+    answer = get(desk, "liars?order=pgrst_scalar")
+    assert (answer.status, answer.json["message"]) == (500, "Internal error")
+
+
 # Rows of a resource that are not stored ----------------------------------------------------------------------
 
 

@@ -67,6 +67,9 @@ def told(answer: Answer, *, ordered: bool) -> Any:
 @given(data=st.data(), table=st.sampled_from(list(TABLES)), sent=headers())
 def test_rows_of_no_table_are_answered_as_a_tables(art: Door, data: st.DataObject, table: str, sent: Any) -> None:
     query = data.draw(parameters(table))
+    if "prefer" in sent:
+        # It counts for what functions answer, and not for what is read.
+        sent = {**sent, "prefer": sent["prefer"].replace(b"max-affected=1", b"")}
     one, other = (ask(art, "GET", path, query, sent) for path in (table, f"rpc/{TABLES[table]}"))
     if one.status >= 400:
         # Of two mistakes another one may be told: what is no operator expression is an argument here.

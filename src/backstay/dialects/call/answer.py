@@ -19,7 +19,7 @@ from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.dialects.sql.answered import asks, raw, reshapes, single, unwrapped, wants
 from backstay.dialects.sql.given import compile_given, stored_columns, with_rows, with_rows_like
-from backstay.errors import NotImplementedHere
+from backstay.errors import DataFault, NotImplementedHere
 from backstay.plan.cache import Cache
 from backstay.query.nodes import Call, Count, Select
 from backstay.schema import kind as kinds
@@ -152,7 +152,11 @@ class Answers:
         if value is None and not returned.scalar:
             return (None,) * len(returned.columns)
         read = zip(returned.read(value), returned.columns, strict=True)
-        return tuple(canonical(each, kind, self._rendering) for each, (_, kind) in read)
+        try:
+            return tuple(canonical(each, kind, self._rendering) for each, (_, kind) in read)
+        except DataFault as error:
+            # Not the caller's fault: what is returned is not what the annotation says.
+            raise TypeError(f"A function returned what is no {type(value).__name__} of its annotation.") from error
 
     def _with_columns(self, function: Function, returned: Returned) -> Schema:
         return with_rows(self._road.schema, function.name, returned.columns, function.place)
