@@ -71,15 +71,19 @@ def _no_function(aggregate: Aggregate, kind: Kind) -> UnknownOperator:
 # Groups ------------------------------------------------------------------------------------------------------
 
 
-def check_groups(rows: Rows) -> None:
+def check_groups(rows: Rows, *, hoisted: bool = False) -> None:
     """Refuse what cannot be grouped, and an order by what the groups do not have.
+
+    Arguments:
+        rows: whose.
+        hoisted: they are the one row of a spread: what is grouped are the rows around.
 
     Raises:
         UnknownOperator: a key's type knows no equality (42883).
         DatabaseFault: something is neither grouped by nor aggregated (42803).
     """
     _check_written_as_column(rows)
-    if not rows.aggregated:
+    if hoisted or not rows.aggregated:
         return
     keys = list(_keys(rows))
     for key in keys:

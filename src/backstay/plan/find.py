@@ -69,7 +69,8 @@ def find_relation(
         raise _ambiguous(origin, name, found)
     space, ours = origin.name
     known = {each[1] for each in origin.embeddable if may_know(schema.resources[each])}
-    like = closest(name, known - {name}, similarity=0.5)
+    # Where the name is known, it is the hint that is wrong.
+    like = None if name in known else closest(name, known, similarity=0.5)
     using = f" using the hint '{hint}'" if hint else ""
     raise UnknownRelation(
         f"Could not find a relationship between '{ours}' and '{name}' in the schema cache",
@@ -91,13 +92,16 @@ def candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
 
 
 def _candidates(origin: Served, name: str, hint: str | None) -> list[Relation]:
+    declared = [relation for relation in origin.relations if relation.attribute == name]
+    computed = [relation for relation in declared if relation.computed]
+    if computed:
+        return computed
     if hint is None:
-        declared = [relation for relation in origin.relations if relation.attribute == name]
         return declared or [relation for relation in origin.relations if _named(relation, name)]
     return [
         relation
         for relation in origin.relations
-        if name in (relation.target[1], relation.attribute) and _hinted(relation, hint)
+        if not relation.computed and name in (relation.target[1], relation.attribute) and _hinted(relation, hint)
     ]
 
 
@@ -115,6 +119,8 @@ def _named(relation: Relation, name: str) -> bool:
     Of a table with itself, the table's name means the rows that refer to this one, the column's the row that this one
     refers to; what leads through a junction is told by a hint alone.
     """
+    if relation.computed:
+        return False
     by_table = relation.target[1] == name
     if relation.to_view and not _is_self(relation):
         return by_table

@@ -126,6 +126,8 @@ class _Resolution:
         where: tuple[Filter, ...],
         order: tuple[Order, ...],
         page: nodes.Page,
+        *,
+        hoisted: bool = False,
     ) -> Rows:
         outputs = tuple(output for item in items for output in self.item(source, item))
         branches = tuple(output for output in outputs if isinstance(output, Branch))
@@ -137,7 +139,7 @@ class _Resolution:
             limit=_slot(page.limit) if page.limited else None,
             offset=_slot(page.offset) if page.skipping else None,
         )
-        check_groups(rows)
+        check_groups(rows, hoisted=hoisted)
         return rows
 
     def item(self, source: Source, item: nodes.Item) -> Iterator[Output | Branch]:
@@ -178,7 +180,11 @@ class _Resolution:
         junction = None
         if relation.junction is not None and relation.junction.resource is not None:
             junction = self.source(self.schema.resources[relation.junction.resource])
-        rows = self.rows(target, embed.items, embed.where, embed.order, embed.page)
+        hoisted = embed.spread and relation.cardinality.to_one
+        rows = self.rows(target, embed.items, embed.where, embed.order, embed.page, hoisted=hoisted)
+        if relation.order and not embed.order and (hoisted or not rows.aggregated):
+            order = [Sort(Target(target, each.column), each.descending, each.nulls_first) for each in relation.order]
+            rows = replace(rows, order=tuple(order))
         if embed.spread and not relation.cardinality.to_one and rows.hoists:
             raise NotImplementedHere(detail="Aggregates are not implemented for one-to-many or many-to-many spreads.")
         return Branch(

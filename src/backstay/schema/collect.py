@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import NoReferenceError, SQLAlchemyError
-from sqlalchemy.orm import Mapper
+from sqlalchemy.orm import Mapper, RelationshipProperty
 
 from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
@@ -29,10 +29,11 @@ from backstay.schema.declaration import (
     declare_search,
 )
 from backstay.schema.describe import describe
+from backstay.schema.expression.join import Report, name_by_attribute
 from backstay.schema.expression.refuse import refuse
 from backstay.schema.expression.weave import Tenants, narrow, weave
 from backstay.schema.naming import name_constraints
-from backstay.schema.relate import name_by_attribute, relate, uniques_of
+from backstay.schema.relate import relate, uniques_of
 from backstay.schema.relation import Name, Relation
 from backstay.schema.rule import Place, Rule, Rules, Using
 from backstay.schema.served import Argument, Function, Reflected, Schema, Served, SQLFunction
@@ -130,6 +131,12 @@ class _Collection:
         """Note a finding, where the attribute of the class is written if it is about one."""
         where = place if attribute is None else place_of(model, attribute) or place
         self.findings.append(Finding(code, message, hint or "", where))
+
+    def report_link(self, link: RelationshipProperty[Any], code: str, error: DeclarationError) -> None:
+        """Note what is wrong with a relationship."""
+        model = link.parent.class_
+        message = f"`{link.key}` of {model.__name__}: {error.message}"
+        self.report(Place("?", 0), model, code, message, error.hint, attribute=link.key)
 
     def spaces(self) -> tuple[str, ...]:
         """The schemas on the wire, those of what was found in the database behind the others."""
@@ -234,7 +241,7 @@ class _Collection:
             elif not isinstance(each.model, sa.Table):
                 message = f"{name[1]!r} is already a resource, declared at {first[name].place}"
                 self.report(each.place, each.model, "BS123", message, "Serve a model once.")
-        links = _relations(list(first.values()), metadata, mappers)
+        links = _relations(list(first.values()), metadata, mappers, tenants, self.report_link)
         return {name: self.served(each, links.get(name, ()), tenants) for name, each in first.items()}
 
     def served(self, declared: Resource[Any], relations: tuple[Relation, ...], tenants: Tenants | None) -> Served:
@@ -383,7 +390,11 @@ def _merged(metadata: Sequence[sa.MetaData]) -> sa.MetaData:
 
 
 def _relations(
-    declared: Sequence[Resource[Any]], metadata: Sequence[sa.MetaData], mappers: Sequence[Mapper[Any]]
+    declared: Sequence[Resource[Any]],
+    metadata: Sequence[sa.MetaData],
+    mappers: Sequence[Mapper[Any]],
+    tenants: Tenants | None,
+    report: Report,
 ) -> Mapping[Name, tuple[Relation, ...]]:
     served = {table_of(each.model): name_of(table_of(each.model)) for each in declared}
     mapped = {mapper.local_table for mapper in mappers}
@@ -393,7 +404,7 @@ def _relations(
     junctions += [table for table in served if table not in tables]
     by_name = {served[table_of(each.model)]: sa.inspect(each.model) for each in declared if _is_class(each.model)}
     found: dict[Name, list[Relation]] = {}
-    for relation in name_by_attribute(relate(served, junctions, linked), by_name):
+    for relation in name_by_attribute(relate(served, junctions, linked), served, by_name, tenants, report):
         found.setdefault(relation.origin, []).append(relation)
     return {name: tuple(relations) for name, relations in found.items()}
 

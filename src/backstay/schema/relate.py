@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapper, RelationshipProperty
-from sqlalchemy.sql.elements import BooleanClauseList
 
 from backstay.schema.relation import Cardinality, Junction, Name, Relation
 
@@ -101,43 +98,3 @@ def _through(table: sa.Table, served: Mapping[sa.Table, Name], linked: bool) -> 
             junction=junction,
             to_view=_is_view(far.referred_table),
         )
-
-
-# The names of relationship() ---------------------------------------------------------------------------------
-
-
-def name_by_attribute(relations: Iterable[Relation], mappers: Mapping[Name, Mapper[Any]]) -> list[Relation]:
-    """Tell each relation the ``relationship()`` that maps it, so that it can be embedded by that name too."""
-    named: list[Relation] = []
-    for relation in relations:
-        mapper = mappers.get(relation.origin)
-        found = next((p for p in mapper.relationships if maps(p, relation)), None) if mapper else None
-        named.append(replace(relation, attribute=found.key) if found else relation)
-    return named
-
-
-def maps(attribute: RelationshipProperty[Any], relation: Relation) -> bool:
-    """Whether a ``relationship()`` leads to the same rows as a relation."""
-    target = attribute.mapper.local_table
-    if not isinstance(target, sa.Table) or (target.schema or "public", target.name) != relation.target:
-        return False
-    if relation.junction is None:
-        pairs = {(local.name, remote.name) for local, remote in attribute.local_remote_pairs or ()}
-        return attribute.secondary is None and pairs == set(relation.pairs) and _says_no_more(attribute)
-    if attribute.secondary is not relation.junction.table or attribute.secondary_synchronize_pairs is None:
-        return False
-    near = {(local.name, remote.name) for local, remote in attribute.synchronize_pairs}
-    far = {(remote.name, local.name) for local, remote in attribute.secondary_synchronize_pairs}
-    return near == set(relation.junction.near) and far == set(relation.junction.far) and _says_no_more(attribute)
-
-
-def _says_no_more(attribute: RelationshipProperty[Any]) -> bool:
-    """Whether a relationship's conditions are its foreign keys' alone, and no filter beside."""
-    for condition, pairs in (
-        (attribute.primaryjoin, attribute.synchronize_pairs),
-        (attribute.secondaryjoin, attribute.secondary_synchronize_pairs or ()),
-    ):
-        terms = condition.clauses if isinstance(condition, BooleanClauseList) else [condition]
-        if condition is not None and len(list(terms)) != len(pairs):
-            return False
-    return True

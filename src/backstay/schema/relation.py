@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+from sqlalchemy.sql.selectable import FromClause
+
+from backstay.schema.column import Column
 
 Name: TypeAlias = tuple[str, str]
 """A resource's schema and name."""
@@ -42,6 +46,34 @@ class Junction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """What makes rows related that no foreign key alone relates.
+
+    Arguments:
+        expression: woven, over ``origin``, ``target`` and ``between``.
+        narrowed: the same for callers whom rules bind: its sub-selects see their tenant's rows only. None: the same.
+        origin: the table of the one side, whose columns stand for the row in question.
+        target: a name of the other side's table.
+        between: a name of the junction's table, if there is one.
+    """
+
+    expression: ColumnElement[Any]
+    narrowed: ColumnElement[Any] | None
+    origin: sa.Table
+    target: FromClause
+    between: FromClause | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ordering:
+    """One term of the order that related rows have where no other is asked for."""
+
+    column: Column
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """A link from ``origin`` to ``target``, as seen from ``origin``.
 
@@ -54,6 +86,9 @@ class Relation:
         owning: whether the foreign key's columns are the origin's.
         to_view: whether the target is a view, which only its name means.
         attribute: the name of the mapped class's ``relationship()`` for this link, if there is one.
+        condition: what makes rows related, of a ``relationship()`` that says more than foreign keys do.
+        function: the database's function that a row is given to, and whose rows are the related ones.
+        order: of the related rows, where no other is asked for.
     """
 
     origin: Name
@@ -65,9 +100,21 @@ class Relation:
     owning: bool = False
     to_view: bool = False
     attribute: str | None = None
+    condition: Condition | None = None
+    function: Name | None = None
+    order: tuple[Ordering, ...] = ()
+
+    @property
+    def computed(self) -> bool:
+        """Whether it is the program's own or a function's: only its name means it, and no hint."""
+        return self.condition is not None or self.function is not None
 
     def describe(self) -> str:
         """The link in PGRST201's words: ``cons using a(x) and b(y)``."""
+        if self.function is not None:
+            return f"the function {'.'.join(self.function)}"
+        if self.condition is not None:
+            return f"relationship {self.attribute}"
         origin, target = self.origin[1], self.target[1]
         if self.junction is not None:
             near = ", ".join(column for _, column in self.junction.near)

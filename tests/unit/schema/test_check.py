@@ -236,6 +236,29 @@ app.resource(User, select=anyone)
 app.resource(Like, select=anyone)
 """
     ),
+    "relationships that requests cannot use": note(
+        """
+from sqlalchemy.orm import foreign
+
+class Reader(Base):
+    __tablename__ = "readers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    note_id: Mapped[int | None] = mapped_column(ForeignKey("notes.id"), index=True)
+
+    mine: Mapped[list[Note]] = relationship(  # BS146
+        primaryjoin=lambda: (foreign(Note.author_id) == me.id) & (Note.id == Reader.note_id), viewonly=True
+    )
+    alike: Mapped[list[Note]] = relationship(  # BS146
+        primaryjoin=lambda: foreign(Note.title) == sa.func.md5(Reader.name), viewonly=True
+    )
+    note: Mapped[Note | None] = relationship(order_by=lambda: sa.func.random())  # BS147
+
+app.resource(Note, select=anyone)
+app.resource(User, select=anyone)
+app.resource(Reader, select=anyone)
+"""
+    ),
     "names that are used twice": note(
         """
 class One(Base):

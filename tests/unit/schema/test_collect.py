@@ -248,12 +248,14 @@ def test_two_foreign_keys_to_one_table_are_two_relations() -> None:
     assert (reader.constraint, reader.attribute) == ("letters_reader_id_fkey", None)
 
 
-def test_a_relationship_with_a_filter_of_its_own_names_no_relation() -> None:
+def test_a_relationship_with_a_filter_of_its_own_is_a_relation_of_its_own() -> None:
     letters = [each for each in relations("people") if each.target[1] == "letters"]
-    assert {each.constraint: each.attribute for each in letters} == {
+    assert {each.constraint: each.attribute for each in letters if not each.computed} == {
         "letters_sender_id_fkey": "sent",
         "letters_reader_id_fkey": None,
     }
+    (computed,) = [each for each in letters if each.computed]
+    assert (computed.attribute, computed.cardinality) == ("unread", Cardinality.ONE_TO_MANY)
 
 
 def test_a_table_refers_to_itself_in_two_ways() -> None:

@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.selectable import FromClause
 
 E = TypeVar("E", bound=ColumnElement[Any])
 
 
-def adapt(expression: E, table: sa.Table, alias: Any) -> E:
+def adapt(expression: E, table: FromClause, alias: Any) -> E:
     """An expression with every reference to ``table`` turned to ``alias``.
 
     Arguments:

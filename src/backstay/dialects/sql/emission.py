@@ -85,10 +85,12 @@ class Emission(Groups):
 
     def hoisted(self, value: ColumnElement[Any], branch: Branch) -> ColumnElement[Any]:
         """One value of a spread embed: of many rows, an array."""
-        select = self.scan(branch.rows, [self.json_text(value).label("value")], branch=branch)
+        select = self.in_order(
+            self.scan(branch.rows, [self.json_text(value).label("value")], branch=branch), branch.rows
+        )
         if branch.to_one:
             return self.json_value(self.single(select, branch.rows).scalar_subquery())
-        select = self.in_order(select, branch.rows).order_by(*self.tie_breaks(branch.rows))
+        select = select.order_by(*self.tie_breaks(branch.rows))
         return self.json_values(self.paged(select, branch.rows), branch)
 
     def tie_breaks(self, rows: Rows) -> list[ColumnElement[Any]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
+from backstay.dialects.sql.adapt import adapt
 from backstay.dialects.sql.filters import Filters, shallow
 from backstay.plan.resolved import Branch, Rows
 from backstay.query.nodes import Join
+from backstay.schema.relation import Condition
 
 
 class Relations(Filters):
@@ -51,7 +54,12 @@ class Relations(Filters):
 
     def first(self, value: ColumnElement[Any], branch: Branch) -> ColumnElement[Any]:
         """A value of the one related row; NULL where there is none."""
-        return self.single(self.scan(branch.rows, [value], branch=branch), branch.rows).scalar_subquery()
+        select = self.in_order(self.scan(branch.rows, [value], branch=branch), branch.rows)
+        return self.single(select, branch.rows).scalar_subquery()
+
+    @abstractmethod
+    def in_order(self, select: sa.Select[Any], rows: Rows) -> sa.Select[Any]:
+        """A select of rows, ordered."""
 
     def single(self, select: sa.Select[Any], rows: Rows) -> sa.Select[Any]:
         """A select of one row at most, or of none where the page leaves it out."""
@@ -74,13 +82,24 @@ class Relations(Filters):
         origin = self.origin_of(branch)
         target = self.alias(branch.rows.source)
         junction = branch.relation.junction
+        rule = self.rule(branch.junction) if branch.junction is not None else []
+        if branch.relation.condition is not None:
+            return [self.condition(branch.relation.condition, branch), *rule]
         if junction is None:
             return [origin.c[ours] == target.c[theirs] for ours, theirs in branch.relation.pairs]
         between = self.junction(branch)
         near = [origin.c[ours] == between.c[theirs] for ours, theirs in junction.near]
         far = [between.c[ours] == target.c[theirs] for ours, theirs in junction.far]
-        rule = self.rule(branch.junction) if branch.junction is not None else []
         return [*near, *far, *rule]
+
+    def condition(self, condition: Condition, branch: Branch) -> ColumnElement[Any]:
+        """The condition of a relation of the program's own, over the aliases of this statement."""
+        # A caller whom rules do not bind has no tenant, and gives no answers.
+        narrowed = condition.narrowed if self.plan.answers else None
+        found = condition.expression if narrowed is None else narrowed
+        found = adapt(found, condition.origin, self.origin_of(branch))
+        found = adapt(found, condition.target, self.alias(branch.rows.source))
+        return found if condition.between is None else adapt(found, condition.between, self.junction(branch))
 
     def junction(self, branch: Branch) -> Any:
         """The table between, under its name in this statement."""

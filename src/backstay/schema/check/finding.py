@@ -72,6 +72,8 @@ CODES: Final = _codes(
     ("BS143", "warning", "A name of a relationship means something else, too."),
     ("BS144", "error", "A name of a constraint or an index is used twice, or is too long."),
     ("BS145", "error", "A foreign key leads to a table or column that is not there."),
+    ("BS146", "warning", "A relationship's condition cannot be used in requests, so it cannot be embedded."),
+    ("BS147", "warning", "A relationship's `order_by` cannot be used in requests."),
     # Users and tenants
     ("BS161", "error", "The users' table must have a primary key of one column."),
     ("BS162", "error", "`Tenancy(...)` names a column that no model has."),

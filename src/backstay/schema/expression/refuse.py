@@ -36,14 +36,14 @@ from backstay.schema.kind import kind_of
 _PAGE = "Write it with what docs/reference/rules.md lists."
 
 
-def refuse(expression: ColumnElement[Any], table: sa.Table) -> list[Refusal]:
+def refuse(expression: ColumnElement[Any], *tables: Any) -> list[Refusal]:
     """Everything that a condition says outside of the subset; nothing where it is within.
 
     Arguments:
         expression: woven (:mod:`.weave`).
-        table: whose row it speaks of.
+        tables: whose rows it speaks of: a rule of those of one table, a join of those of several.
     """
-    reading = _Reading(frozenset({table}))
+    reading = _Reading(frozenset(tables))
     reading.condition(expression)
     return list(dict.fromkeys(reading.found))
 

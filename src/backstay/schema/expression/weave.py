@@ -7,7 +7,7 @@ expression means the same wherever in a statement it stands, and under whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -63,6 +63,15 @@ def weave(expression: E, table: sa.Table, tenants: Tenants | None = None) -> E:
         DeclarationError: where a sub-select cannot be understood.
     """
     return cast("E", _Weaving(tenants).strip(expression, {table: table}))
+
+
+def weave_between(expression: E, tables: Sequence[FromClause], tenants: Tenants | None = None) -> E:
+    """The same for a condition on rows of several tables, or of one table under several names.
+
+    Raises:
+        DeclarationError: as :func:`weave` does.
+    """
+    return cast("E", _Weaving(tenants).strip(expression, {table: table for table in tables}))
 
 
 def narrow(rule: ColumnElement[Any], table: sa.Table, tenants: Tenants | None) -> ColumnElement[Any]:
