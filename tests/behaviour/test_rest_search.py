@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from backstay import system
 from backstay.dialects.dialect import Statement
+from backstay.errors import DeclarationError
 from backstay.query.nodes import Comparison, Connective, Field, Filter, Logic, Pick, Select
 from backstay.schema.caller import ANONYMOUS
 from behaviour.door import Door
@@ -153,6 +154,12 @@ def test_embeds_are_searched(books: Door) -> None:
     ]
 
 
+def test_what_functions_answer_is_searched(books: Door) -> None:
+    assert [row["id"] for row in books.rows("/rpc/stored?title=fts.dog&select=id", "anon")] == [2, 3]
+    assert [row["id"] for row in books.rows("/rpc/made?title=fts.cat&select=id", "anon")] == [90]
+    assert [row["id"] for row in books.rows("/rpc/made?title=not.fts.cat&select=id", "anon")] == [91]
+
+
 def test_writes_are_found_at_once_and_searched_rows_are_written(books: Door) -> None:
     def write(method: str, url: str, body: Any = None, **headers: str) -> Any:
         answer = books.ask(method, url, body, caller="anon", prefer="return=representation", **headers)
@@ -231,3 +238,20 @@ def test_a_long_search_is_no_fault(books: Door) -> None:
     assert ids(books, f"title=plfts.{many}") == []
     assert ids(books, f"title=not.phfts.{many}") == [1, 2, 3, 4]
     assert ids(books, "title=wfts." + many.replace(" ", " or ") + " or cats") == [1]
+
+
+def test_the_language_is_a_setting(database_url: str) -> None:
+    app = shelf.build(database_url)
+    app.configure(search_language="german")
+    with Door(app, shelf.fill) as door:
+        assert ids(door, "title=fts.cats") == [1]
+        assert ids(door, "title=fts.run") == []
+        assert ids(door, "title=fts(english).run") == [2, 3]
+        assert ids(door, "title=fts.'the cats'") == [1]
+
+
+def test_sqlite_knows_the_languages_of_postgresql_alone() -> None:
+    app = shelf.build("sqlite://")
+    app.configure(search_language="klingon")
+    with pytest.raises(DeclarationError, match="no text-search configuration 'klingon'"):
+        assert app.assembly

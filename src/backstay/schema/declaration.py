@@ -178,6 +178,11 @@ class Search:
     language: str
 
 
+def search_name(table: str) -> str:
+    """The name of the table that is a table's search index, where an index is one."""
+    return f"{table}_search"
+
+
 def declare_search(table: sa.Table, search: Search | None) -> None:
     """Note on a table what is searched in it; None: nothing."""
     if search is None or not search.columns:

@@ -141,6 +141,18 @@ app.resource(Other, select=anyone, readonly=["title"], search=[Other.title + "x"
         "app.resource(Note, select=anyone, hidden=[Note.title], readonly=[Note.stars])"
     ),
     "search in numbers": note("app.resource(Note, select=anyone, search=[Note.title, Note.stars])  # BS128"),
+    "search in what nobody can search": note(
+        """
+class Line(Base):
+    __tablename__ = "lines"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str] = mapped_column()
+    pin: Mapped[str | None]
+    loud = column_property(text + "!")
+
+app.resource(Line, select=anyone, hidden=[Line.pin], search=[Line.text, Line.pin, Line.loud])  # BS138 BS138
+"""
+    ),
     "a type without form on the wire": note(
         """
 class Point(sa.types.UserDefinedType):
@@ -275,6 +287,16 @@ class Two(Base):
 
 app.resource(One, select=anyone)  # BS144
 app.resource(Two, select=anyone)  # BS144
+"""
+    ),
+    "a table with the name of a search index": note(
+        """
+class Finder(Base):
+    __tablename__ = "notes_search"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+app.resource(Note, select=anyone, search=[Note.title])  # BS144
+app.resource(Finder, select=anyone)  # BS144
 """
     ),
     "a foreign key to nowhere": note(

@@ -53,9 +53,9 @@ def with_rows(schema: Schema, name: Name, kinds: Sequence[tuple[str, Kind]], pla
 def with_rows_like(schema: Schema, served: Served, name: Name) -> Schema:
     """A schema in which rows that look like a resource's, but are not stored, are a resource of another name.
 
-    No rule holds for them: they are what code made. The rules of what is embedded in them do.
+    No rule holds for them: they are what code made. The rules of what is embedded in them do. No index has them.
     """
-    like = replace(served, rules=_everybody(served.name, served.place))
+    like = replace(served, rules=_everybody(served.name, served.place), search=())
     return replace(schema, resources={**schema.resources, name: like})
 
 

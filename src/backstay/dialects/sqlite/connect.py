@@ -21,9 +21,10 @@ from backstay.dialects.sqlite.errors import translate_session
 from backstay.dialects.sqlite.features import FEATURES
 from backstay.dialects.sqlite.open import Deadline, connect_file, create, locate
 from backstay.dialects.sqlite.reader import Reader
+from backstay.dialects.sqlite.search.configuration import CONFIGURATIONS
 from backstay.dialects.sqlite.turn import Turn, refuse_waiting_for_oneself
 from backstay.dialects.sqlite.writer import Writer
-from backstay.errors import DatabaseUnavailable, NotImplementedHere
+from backstay.errors import DatabaseUnavailable, DeclarationError, NotImplementedHere
 from backstay.schema.caller import Local
 from backstay.schema.naming import name_constraints
 from backstay.settings import Settings
@@ -40,12 +41,17 @@ class SQLite:
         metadata: the tables, for the names of violated constraints.
 
     Raises:
-        DeclarationError: the URL is not one of SQLite's.
+        DeclarationError: the URL is not one of SQLite's, or the setting ``search_language`` is none of its languages.
     """
 
     features: Features = FEATURES
 
     def __init__(self, url: str, *, settings: Settings, metadata: sa.MetaData) -> None:
+        if settings.search_language not in CONFIGURATIONS:
+            raise DeclarationError(
+                f"SQLite has no text-search configuration {settings.search_language!r} (search_language).",
+                hint=f"There are {', '.join(sorted(CONFIGURATIONS))}.",
+            )
         name_constraints(metadata)
         self.sql: sa.Dialect = SQLiteDialect()
         self._settings = settings

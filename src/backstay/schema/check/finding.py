@@ -66,6 +66,7 @@ CODES: Final = _codes(
     ("BS135", "error", "The models cannot be mapped."),
     ("BS136", "error", "A model names a column differently from its table (`key=`)."),
     ("BS137", "error", "A column's type is not there on the database that is used."),
+    ("BS138", "warning", "`search=` names a column that nobody can search, or that no index can hold."),
     # Relations and names
     ("BS141", "warning", "A model has a relationship to one that is not a resource, so it cannot be embedded."),
     ("BS142", "warning", "A foreign key has no index."),

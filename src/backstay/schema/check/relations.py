@@ -11,6 +11,7 @@ from sqlalchemy.orm import RelationshipProperty
 
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
+from backstay.schema.declaration import search_name, search_of
 from backstay.schema.naming import LONGEST, names_of
 from backstay.schema.relate import foreign_keys
 from backstay.schema.rule import Place
@@ -103,6 +104,8 @@ def _names(schema: Schema) -> Iterator[Finding]:
 def _index_names(table: sa.Table) -> Iterator[str]:
     """The names that must be unique among all tables: those of tables and of what is an index."""
     yield table.name
+    if search_of(table) is not None:
+        yield search_name(table.name)
     unique = [each for each in table.constraints if isinstance(each, sa.UniqueConstraint | sa.PrimaryKeyConstraint)]
     for name in (*(each.name for each in unique), *(each.name for each in table.indexes)):
         if isinstance(name, str):

@@ -50,6 +50,19 @@ def _search(served: Served) -> Iterator[Finding]:
         if column is not None and column.kind.name not in _TEXTS:
             message = f"search= names {served.name[1]}.{each}, which holds {column.kind.name}"
             yield Finding("BS128", message, "Search in texts.", served.place)
+        elif column is not None and (why := _unsearched(served, column)):
+            yield Finding("BS138", f"search= names {served.name[1]}.{each}, {why[0]}", why[1], served.place)
+
+
+def _unsearched(served: Served, column: Column) -> tuple[str, str] | None:
+    """Why naming a column in ``search=`` is of no use, and what to do."""
+    if column.hidden:
+        return "which is hidden: nobody can search it", "Leave it out, or let callers see it."
+    if not column.stored:
+        return "which is computed when it is read: no index has it", "Store it, by mapped_column(Computed(...))."
+    if not served.key or served.view:
+        return "in a table without a primary key: SQLite keeps no index of it", "Give the table a primary key."
+    return None
 
 
 def _values(served: Served, column: Column) -> Iterator[Finding]:

@@ -14,9 +14,9 @@ from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, unavailable
 from backstay.dialects.sqlite.search.configuration import find_configuration
 from backstay.dialects.sqlite.search.expression import Expression, express
-from backstay.dialects.sqlite.search.index import index_name, indexed, row_number
+from backstay.dialects.sqlite.search.index import indexed, row_number
 from backstay.dialects.sqlite.search.parse import parse
-from backstay.schema.declaration import Search
+from backstay.schema.declaration import Search, search_name
 
 if TYPE_CHECKING:
     from backstay.dialects.sql.filters import Filters
@@ -85,7 +85,7 @@ def _found(
 ) -> ColumnElement[Any]:
     """The rows that the index finds; where it finds too many, each is read."""
     table, column = target.source.served.table, target.column.name
-    index = sa.table(index_name(table.name), sa.column("rowid"))
+    index = sa.table(search_name(table.name), sa.column("rowid"))
 
     def bind(read: Callable[[Expression], Any], type_: Any) -> ColumnElement[Any]:
         return emission.bind(lambda values, caller: read(asked.expression(values, column)), type_)

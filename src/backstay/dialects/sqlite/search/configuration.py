@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib import import_module
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from backstay.dialects.sqlite.functions.texts import lower
@@ -128,5 +128,5 @@ def _stemmer(language: str) -> Callable[[], Any]:
 def _stop_words(language: str) -> frozenset[str]:
     if language not in _STOPPED:
         return frozenset()
-    text = files(__package__).joinpath("stops", f"{language}.stop").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "stops" / f"{language}.stop").read_text(encoding="utf-8")
     return frozenset(text.split())

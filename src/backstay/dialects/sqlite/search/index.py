@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from backstay.schema.declaration import Search
+from backstay.schema.declaration import Search, search_name
 
-SUFFIX: Final = "_search"
+SUFFIX: Final = search_name("")
 _TOKENIZER: Final = re.compile(r"(?i)\btokenize\s*=\s*'backstay ([a-z_]+)'")
 _ROW_NUMBERS: Final = ("rowid", "_rowid_", "oid")
 _TRIGGERS: Final = ("insert", "update", "delete")
@@ -23,11 +23,6 @@ _KEPT: Final = """
 SELECT count(*), tbl_name FROM sqlite_schema WHERE type = 'trigger' AND name IN
 (tbl_name || '_search_insert', tbl_name || '_search_update', tbl_name || '_search_delete') GROUP BY tbl_name
 """
-
-
-def index_name(table: str) -> str:
-    """The name of a table's index."""
-    return table + SUFFIX
 
 
 def row_number(columns: Iterator[str] | list[str]) -> str | None:
@@ -40,7 +35,7 @@ def indexed(table: sa.Table, search: Search) -> Search | None:
     """What of a search an index can hold: the rows have numbers that last, and FTS5 has names of its own."""
     if not list(table.primary_key) or table.dialect_options["sqlite"]["with_rowid"] is False:
         return None
-    taken = ("rank", "rowid", index_name(table.name).lower())
+    taken = ("rank", "rowid", search_name(table.name).lower())
     columns = tuple(column for column in search.columns if column.lower() not in taken)
     has_numbers = row_number([column.name for column in table.columns]) is not None
     return Search(columns, search.language) if columns and has_numbers else None
@@ -50,7 +45,7 @@ def create(table: str, search: Search, number: str) -> list[str]:
     """The statements that make an index, its triggers, and fill it from the rows that are there."""
     columns = ", ".join(map(_quoted, search.columns))
     made = (
-        f"CREATE VIRTUAL TABLE {_quoted(index_name(table))} USING fts5({columns}, "
+        f"CREATE VIRTUAL TABLE {_quoted(search_name(table))} USING fts5({columns}, "
         f"content='', contentless_delete=1, tokenize='backstay {search.language}')"
     )
     return [made, *_triggers(table, search, number), _fill(table, search, number)]
@@ -59,7 +54,7 @@ def create(table: str, search: Search, number: str) -> list[str]:
 def drop(table: str) -> list[str]:
     """The statements that drop an index and its triggers."""
     triggers = [f"DROP TRIGGER IF EXISTS {_trigger(table, event)}" for event in _TRIGGERS]
-    return [*triggers, f"DROP TABLE IF EXISTS {_quoted(index_name(table))}"]
+    return [*triggers, f"DROP TABLE IF EXISTS {_quoted(search_name(table))}"]
 
 
 def known(connection: sa.Connection) -> dict[str, Search]:
@@ -88,7 +83,7 @@ def mend(connection: sa.Connection, table: str) -> None:
     search = known(connection).get(table)
     if search is None:
         return
-    columns = _column_names(connection, index_name(table))
+    columns = _column_names(connection, search_name(table))
     there = _column_names(connection, table)
     number = row_number(there)
     for statement in drop(table):
@@ -114,7 +109,7 @@ def _indexes(connection: sa.Connection) -> list[tuple[str, str]]:
 def _triggers(table: str, search: Search, number: str) -> list[str]:
     columns = ", ".join(map(_quoted, search.columns))
     new = ", ".join(f"new.{_quoted(column)}" for column in search.columns)
-    name, index = _quoted(table), _quoted(index_name(table))
+    name, index = _quoted(table), _quoted(search_name(table))
     add = f"INSERT INTO {index} (rowid, {columns}) VALUES (new.{number}, {new})"
     remove = f"DELETE FROM {index} WHERE rowid = old.{number}"
     # A row's number changes with the key that it is, so an update is watched whatever column it names.
@@ -128,12 +123,12 @@ def _triggers(table: str, search: Search, number: str) -> list[str]:
 def _fill(table: str, search: Search, number: str) -> str:
     columns = ", ".join(map(_quoted, search.columns))
     return (
-        f"INSERT INTO {_quoted(index_name(table))} (rowid, {columns}) SELECT {number}, {columns} FROM {_quoted(table)}"
+        f"INSERT INTO {_quoted(search_name(table))} (rowid, {columns}) SELECT {number}, {columns} FROM {_quoted(table)}"
     )
 
 
 def _trigger(table: str, event: str) -> str:
-    return _quoted(f"{index_name(table)}_{event}")
+    return _quoted(f"{search_name(table)}_{event}")
 
 
 def _quoted(name: str) -> str:
