@@ -17,10 +17,8 @@ from fixtures import gallery
 from properties.asking import Asked, requests
 
 ELSEWHERE = re.compile(
-    # Full text, which SQLite has not got.
-    r"\.(not\.)?(pl|ph|w)?fts\b"
     # Days of an interval: SQLite counts them as 24 hours.
-    r"|span"
+    r"span"
     # The blanks in a json column's text.
     r"|data[^,&]*::text"
 )
