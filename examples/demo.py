@@ -66,10 +66,10 @@ def show(address: str) -> None:
             "postings?select=title,salary_middle,company:companies(name),skills!inner(name)"
             "&skills.name=eq.Django&city=eq.Austin&order=salary_high.desc&limit=3",
         ),
-        "... or for words in any form, here for who is asked to comply and is no lead:": curl_line(
+        "... or for words in any form, here for detecting frauds, but not as a lead:": curl_line(
             address,
             key,
-            "postings?select=title,description&description=wfts.complies&title=wfts.developers+-lead&limit=3",
+            "postings?select=title,description&description=wfts.detecting+frauds&title=wfts.developers+-lead&limit=3",
         ),
         "... and ask what a job pays:": curl_line(address, key, "rpc/salary_range?city=Austin&level=SENIOR"),
         "Rita recruits for the first company, and sees who applied there, with the company's own notes:": curl_line(

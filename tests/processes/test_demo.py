@@ -76,7 +76,7 @@ def test_the_demo_serves_and_its_lines_work_as_pasted(demo: Callable[[], Demo]) 
     search, words, pay, received, sent, company_s, own = first.paste()
     assert len(search) == len(words) == len(received) == len(sent) == 3
     assert all(row["skills"] == [{"name": "Django"}] for row in search)
-    assert all("compliance" in row["description"] and "Lead" not in row["title"] for row in words)
+    assert all("fraud detection" in row["description"] and "Lead" not in row["title"] for row in words)
     assert pay["low"] < pay["high"]
     assert any(row["notes"] for row in received)
     assert not any(row["notes"] for row in sent)
