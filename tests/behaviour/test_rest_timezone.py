@@ -144,6 +144,13 @@ def test_casts_are_as_in_the_zone(door: Door) -> None:
     ]
 
 
+def test_times_of_day_have_the_offset_of_the_zone(door: Door) -> None:
+    select = "at:starts::timetz,named:name::timetz"
+    assert shown(door, f"/trips?select={select}&id=eq.1", "timezone=Asia/Kathmandu") == [
+        {"at": "12:44:59.5+05:45", "named": "12:00:00+05:45"}
+    ]
+
+
 def test_filters_are_read_in_the_zone(door: Door) -> None:
     for literal in ("2024-03-10T01:59:59.5", "2024-03-10 06:59:59.5Z", "2024-03-10T07:59:59.5%2B01"):
         for value in (f"eq.{literal}", f'in.("{literal}")', f'gte(all).{{"{literal}"}}', f"not.neq.{literal}"):
@@ -165,8 +172,12 @@ def test_payloads_are_read_and_answered_in_the_zone(door: Door) -> None:
         {"id": 4, "starts": "2024-11-03T01:30:00-05:00", "stops": []},
         {"id": 5, "starts": "2024-11-02T21:30:00-04:00", "stops": None},
     ]
-    assert shown(door, "/trips?select=stop:stops->0,text:stops->>0&id=eq.3") == [
-        {"stop": "2024-07-01T12:00:00-04:00", "text": "2024-07-01T12:00:00-04:00"}
+    assert shown(door, "/trips?select=stop:stops->0,text:stops->>0,all:stops::text&id=eq.3") == [
+        {
+            "stop": "2024-07-01T12:00:00-04:00",
+            "text": "2024-07-01T12:00:00-04:00",
+            "all": '{"2024-07-01 12:00:00-04",NULL}',
+        }
     ]
     prefer = f"return=representation, {NEW_YORK}"
     changed = ask(door, "PATCH", "/trips?id=eq.5&select=starts", {"starts": "2024-01-01"}, prefer)

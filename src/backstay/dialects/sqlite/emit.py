@@ -17,7 +17,7 @@ from backstay.dialects.quote import quoted
 from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
-from backstay.dialects.sqlite.functions.zones import ZONED
+from backstay.dialects.sqlite.functions.zones import ZONED, hangs
 from backstay.plan.aggregate import aggregated
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Aggregate, Quantifier
@@ -256,7 +256,7 @@ class SQLiteEmission(Writer):
 
     def cast(self, value: ColumnElement[Any], source: Kind, target: Kind) -> ColumnElement[Any]:
         document = source.name.startswith("json")
-        if self.plan.zoned and source.name != target.name and ZONED in (source.name, target.name):
+        if self.plan.zoned and hangs(source.name, target.name):
             moment = func.convert_in(value, quoted(source.name), quoted(target.name), self.zone())
             return sa.type_coerce(moment, target.sql)
         listed = source.name.endswith("[]")

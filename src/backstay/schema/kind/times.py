@@ -159,7 +159,12 @@ def _time_text(match: Match) -> str:
 
 
 def _zoned_time_text(match: Match) -> str:
-    return _time_text(match) + _zone_text(_offset(match))
+    text = _time_text(match)
+    zone = None if match["zoned"] else ZONE.get()
+    if zone is None:
+        return text + _zone_text(_offset(match))
+    day = _day(match) if match["year"] else zone.today()
+    return text + _zone_text(zone.offset_on(datetime.combine(day, time()) + _clock(match)))
 
 
 def _clock_text(clock: timedelta) -> str:

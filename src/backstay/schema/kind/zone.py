@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -46,6 +46,11 @@ class Zone:
         if moment.year in (1, 9999):
             moment = moment.replace(year=moment.year + (_CENTURIES if moment.year == 1 else -_CENTURIES))
         return moment.replace(tzinfo=UTC).astimezone(self.rules).utcoffset() or _NONE
+
+    def today(self) -> date:
+        """The day that calendars show now."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return (now + self.offset_at(now)).date()
 
     def offset_on(self, clock: datetime) -> timedelta:
         """How far clocks are ahead of UTC when they show this. As on PostgreSQL, an hour that comes twice is the later
@@ -124,6 +129,12 @@ def clock_in(text: str, zone: Zone) -> str:
     """What clocks in a zone show at a moment, without the zone: ``2024-07-01T14:00:00.5``."""
     clock, _, era = _local(text, zone)
     return clock + era
+
+
+def time_in(text: str, zone: Zone) -> str:
+    """The time of day that clocks in a zone show at a moment, with its offset: ``14:00:00.5+02``."""
+    clock, offset, _ = _local(text, zone)
+    return f"{clock.partition('T')[2]}{_shown(offset, minutes=False)}"
 
 
 def moment_of(clock: datetime, zone: Zone) -> datetime:

@@ -8,14 +8,24 @@ from typing import Any, Final
 
 import orjson
 
+from backstay.dialects.sqlite.functions.arrays import literal
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.errors import DateOutOfRange
-from backstay.schema.kind import TIMESTAMPTZ
-from backstay.schema.kind.zone import Zone, clock_in, find_zone, in_zone, json_in, moment_of, text_in
+from backstay.schema.kind import TIMESTAMPTZ, TIMETZ
+from backstay.schema.kind.zone import Zone, clock_in, find_zone, in_zone, json_in, moment_of, text_in, time_in
 
 ZONED: Final = "timestamp with time zone"
+ZONED_TIME: Final = "time with time zone"
+_LIST: Final = f"{ZONED}[]"
 _CLOCKS: Final = ("timestamp without time zone", "date")
 _TEXTS: Final = ("text", "character varying")
+
+
+def hangs(source: str, target: str) -> bool:
+    """Whether a cast between these types hangs on the zone."""
+    if source == _LIST:
+        return target in _TEXTS
+    return source != target and (source == ZONED or target in (ZONED, ZONED_TIME))
 
 
 def zoned(value: str | None, zone: str) -> str | None:
@@ -25,11 +35,11 @@ def zoned(value: str | None, zone: str) -> str | None:
 
 def zoned_array(value: str | None, zone: str) -> str | None:
     """A stored array of moments as JSON shows it in a zone."""
-    return None if value is None else orjson.dumps(_each(orjson.loads(value), _zone(zone))).decode()
+    return None if value is None else orjson.dumps(_each(orjson.loads(value), _zone(zone), json_in)).decode()
 
 
 def convert_in(value: Any, source: str, target: str, zone: str) -> Any:
-    """A stored value of one kind as one of another, where one of the two is a moment: PostgreSQL's names of both.
+    """A stored value of one kind as one of another, where one of the two has a time zone: PostgreSQL's names of both.
 
     Raises:
         DataFault: the value cannot be one of the other kind.
@@ -37,7 +47,14 @@ def convert_in(value: Any, source: str, target: str, zone: str) -> Any:
     if value is None:
         return None
     found = _zone(zone)
+    if target == ZONED_TIME and source != ZONED:
+        with in_zone(found):
+            return stored(TIMETZ.read(str(value)), TIMETZ)
+    if source == _LIST:
+        return literal(_each(orjson.loads(value), found, text_in))
     if source == ZONED:
+        if target == ZONED_TIME:
+            return time_in(value, found)
         if target in _TEXTS:
             return text_in(value, found)
         return _clock(clock_in(value, found), target)
@@ -53,10 +70,10 @@ def _zone(name: str) -> Zone:
     return found
 
 
-def _each(value: Any, zone: Zone) -> Any:
+def _each(value: Any, zone: Zone, show: Callable[[str, Zone], str]) -> Any:
     if isinstance(value, list):
-        return [_each(each, zone) for each in value]
-    return None if value is None else json_in(value, zone)
+        return [_each(each, zone, show) for each in value]
+    return None if value is None else show(value, zone)
 
 
 def _moment(clock: datetime, zone: Zone) -> Any:
