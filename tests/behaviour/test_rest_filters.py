@@ -135,6 +135,15 @@ def ids(door: Door, table: str, query: str) -> list[int]:
         ("cents=gt(all).{9.5,9.75}", [1]),
         ('code=eq(any).{"ab","a,b"}', [1]),
         ("instant=eq(any).{2026-03-01T00:59:59.12%2B01:00}", [1]),
+        # NULL in a list: what no other member decides is NULL
+        ("small=eq(any).{7,NULL}", [3]),
+        ("small=not.eq(any).{7,NULL}", []),
+        ("small=eq(all).{7,NULL}", []),
+        ("small=not.eq(all).{7,NULL}", [1]),
+        ("note=not.like(all).{p*,NULL}", [1]),
+        ("note=match(any).{NULL,^p}", [3]),
+        ('note=eq(any).{"NULL"}', []),
+        ("small=eq(any).{{7},{8}}", [3]),
         # several filters are ANDed, and a column may have several
         ("small=gt.0&small=lt.10&flag=is.false", [3]),
         ("small=gt.0&flag=is.true", []),

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from backstay.schema.exchange import Request
 
-Literal: TypeAlias = str | tuple[str, ...] | None
+Literal: TypeAlias = str | tuple[str | None, ...] | None
 """A value as the wire writes it: text, or a list of texts (``in``, ``any``, ``all``)."""
 
 

@@ -57,16 +57,19 @@ def test_a_quantified_operator_may_be_negated() -> None:
         ('{ "a" , b }', ("a", "b")),
         ('{"null"}', ("null",)),
         ("{a*,*b}", ("a*", "*b")),
+        ("{NULL}", (None,)),
+        ("{a,null}", ("a", None)),
+        ("{{a},{b}}", ("a", "b")),
     ],
 )
-def test_an_array_literal_is_read_as_postgresql_reads_it(literal: str, elements: tuple[str, ...]) -> None:
+def test_an_array_literal_is_read_as_postgresql_reads_it(literal: str, elements: tuple[str | None, ...]) -> None:
     (term,) = where(f"a=eq(any).{literal}")
     assert isinstance(term, Comparison)
     assert term.value == elements
 
 
 @pytest.mark.parametrize(
-    "literal", ["", "a", "{", "}", "{a", "a}", "{a,}", "{,a}", "{a}b}", '{"a"b}', '{"a}', "{{a}}", "{NULL}", "{a,null}"]
+    "literal", ["", "a", "{", "}", "{a", "a}", "{a,}", "{,a}", "{a}b}", '{"a"b}', '{"a}', "{{a},b}", "{{a},{b,c}}"]
 )
 def test_what_is_no_array_literal_is_22p02(literal: str) -> None:
     error = refusal("GET", f"/notes?a=eq(any).{literal}")

@@ -62,11 +62,11 @@ class Sources(ABC):
         return self.scalar(lambda values, caller: kind.read(values[index]), kind)
 
     def literals(self, slot: Slot, kind: Kind, spell: Callable[[str], str] | None = None) -> Any:
-        """The list of values in a slot, each read as a literal of this kind (``NULL`` in a list is no literal)."""
+        """The list of values in a slot, each read as a literal of this kind; None is NULL."""
         index = slot.index
 
         def read(values: Sequence[Any], caller: Caller) -> list[Any]:
-            return [kind.read(spell(each) if spell else each) for each in values[index]]
+            return [None if each is None else kind.read(spell(each) if spell else each) for each in values[index]]
 
         return self.members(read, kind)
 

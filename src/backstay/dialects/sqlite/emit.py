@@ -235,13 +235,11 @@ class SQLiteEmission(Writer):
         member = next(iter(each.c))
         holds = compare(value, sa.type_coerce(member, kind.sql))
         witness = holds if quantifier is Quantifier.ANY else sa.not_(holds.self_group())
-        found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(each).where(witness)
-        found = found.correlate_except(each)
-        exists: ColumnElement[Any] = found.exists()
-        answer = exists if quantifier is Quantifier.ANY else sa.not_(exists)
-        some = sa.select(sa.literal_column("1")).select_from(each).exists()
-        # NULL compared with the members of a list that has some is NULL, not false.
-        return sa.case((sa.and_(value.is_(None), some), sa.null()), else_=answer)
+        one: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(each).correlate_except(each)
+        told, untold = (sa.true(), sa.false()) if quantifier is Quantifier.ANY else (sa.false(), sa.true())
+        # Where no member decides, one that compares as NULL leaves it open.
+        unknown = one.where(sa.or_(value.is_(None), member.is_(None))).exists()
+        return sa.case((one.where(witness).exists(), told), (unknown, sa.null()), else_=untold)
 
     def matches(self, value: ColumnElement[Any], test: Test) -> ColumnElement[Any]:
         flags = "i" if test.operator.name == "imatch" else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from backstay.errors import InvalidLiteral, ParseError
 from backstay.frontends.rest.grammar.scan import Budget, Scanner
 from backstay.query.nodes import Comparison, Connective, Field, Filter, Literal, Logic, Quantifier
 from backstay.query.operators import OPERATORS, WORDS, Operator, Takes
+from backstay.schema.kind import TEXT, array
 
 _PLAIN: Final = frozenset(
     operator.name for operator in OPERATORS.values() if operator.takes not in (Takes.LIST, Takes.WORD)
@@ -19,8 +20,7 @@ _WORD: Final = re.compile(r"[A-Za-z_]+")
 _RUN: Final = re.compile(r"[^,)]*")
 _BRACES: Final = re.compile(r"\{[^{}]*\}")
 _NEST: Final = re.compile(r"(not\.)?(and|or)[ \t]*(?=\()")
-_ARRAY_ELEMENT: Final = re.compile(r'\s*+(?:"((?:[^"\\]|\\.)*+)"\s*+|((?:[^",{}\\]|\\.)++))(?=[,}])', re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_TEXTS: Final = array(TEXT)
 _EXPECTED: Final = '"not" or operator (eq, gt, ...)'
 
 
@@ -228,38 +228,20 @@ def _element(scanner: Scanner, read: Callable[[], str | None]) -> str | None:
     return None
 
 
-def read_array(text: str) -> tuple[str, ...]:
-    """The elements of a PostgreSQL array literal of one dimension: ``{a,"b c"}``.
+def read_array(text: str) -> tuple[str | None, ...]:
+    """The elements of a PostgreSQL array literal, whatever its dimensions: ``{a,"b c",NULL}``; None is NULL.
 
     Raises:
-        InvalidLiteral: it is no such literal, or holds NULL.
+        InvalidLiteral: it is no such literal.
     """
-    literal = text.strip()
-    if literal[:1] != "{" or literal[-1:] != "}" or len(literal) < 2:
-        raise InvalidLiteral(
-            f'malformed array literal: "{text}"',
-            detail='Array value must start with "{" or dimension information.',
-        )
-    if not literal[1:-1].strip():
-        return ()
-    elements: list[str] = []
-    at = 1
-    while at < len(literal):
-        match = _ARRAY_ELEMENT.match(literal, at)
-        if match is None:
-            raise InvalidLiteral(f'malformed array literal: "{text}"')
-        elements.append(_array_element(text, match))
-        at = match.end() + 1
-        if literal[match.end()] == "}" and at < len(literal):
-            raise InvalidLiteral(f'malformed array literal: "{text}"', detail="Junk after closing right brace.")
-    return tuple(elements)
+    found = _TEXTS.read(text)
+    assert isinstance(found, list)
+    return tuple(_elements(found))
 
 
-def _array_element(text: str, match: re.Match[str]) -> str:
-    quoted, bare = match.groups()
-    if quoted is not None:
-        return _ESCAPE.sub(r"\1", quoted)
-    element = str(bare).strip()
-    if not element or element.lower() == "null":
-        raise InvalidLiteral(f'malformed array literal: "{text}"', detail="Every element must be a value, not NULL.")
-    return _ESCAPE.sub(r"\1", element)
+def _elements(values: list[Any]) -> Iterator[str | None]:
+    for each in values:
+        if isinstance(each, list):
+            yield from _elements(each)
+        else:
+            yield each

@@ -125,8 +125,11 @@ def _value(term: Comparison, inside: bool) -> str:
     if term.word is not None:
         return term.word
     if term.operator == "in":
-        return f"({','.join(map(_quoted, term.value or ()))})"
-    text = f"{{{','.join(map(_quoted, term.value))}}}" if isinstance(term.value, tuple) else term.value or ""
+        return f"({','.join(_quoted(each or '') for each in term.value or ())})"
+    if isinstance(term.value, tuple):
+        text = "{" + ",".join("NULL" if each is None else _quoted(each) for each in term.value) + "}"
+    else:
+        text = term.value or ""
     return _quoted(text) if inside else text
 
 
