@@ -423,6 +423,14 @@ def test_who_may_write_may_call_what_writes(postgresql: Door) -> None:
     assert postgresql.ask("DELETE", "/paintings?id=eq.3", caller="ada").status == 204
 
 
+def test_who_may_not_call_a_function_is_not_told_of_it(postgresql: Door) -> None:
+    for body, url in (({}, "/rpc/paint"), ({"title": "x", "other": 1}, "/rpc/paint"), ({}, "/rpc/pain")):
+        stranger, user = (postgresql.ask("POST", url, body, caller=caller) for caller in ("anon", "ada"))
+        assert (stranger.status, user.status) == (404, 404)
+        assert "paint" in user.json["hint"]
+        assert stranger.json["hint"] is None
+
+
 def test_the_description_tells_each_caller_what_they_may_call(postgresql: Door) -> None:
     stranger, user = (postgresql.get("/", caller).json["paths"] for caller in ("anon", "ada"))
     assert set(stranger["/rpc/by_artist"]) == {"get", "post"}

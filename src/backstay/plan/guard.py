@@ -20,9 +20,10 @@ from backstay.plan.resolved import (
     Source,
 )
 from backstay.query.nodes import Resolution
+from backstay.schema.caller import Caller
 from backstay.schema.column import Column, Expressed
 from backstay.schema.rule import Rule
-from backstay.schema.served import Schema, Served
+from backstay.schema.served import Schema, Served, SQLFunction
 
 _MAKER = object()
 
@@ -116,6 +117,17 @@ def may_select(served: Served, answers: Answers) -> bool:
     """Whether the caller may select from a resource at all."""
     rule = served.rules.select
     return rule is not None and fold(rule.expression, answers) is not Verdict.REFUSED
+
+
+def may_call(function: SQLFunction, caller: Caller) -> bool:
+    """Whether the caller may call a function of the database: its rule speaks of them alone."""
+    if caller.passes_rules:
+        return True
+    rule = function.rule
+    if rule is None:
+        return False
+    answers = {question.subject: question.ask(caller) for question in questions(rule.expression)}
+    return fold(rule.expression, answers) is Verdict.LET
 
 
 def _insertion(resolved: Insertion, weaving: _Weaving, select: Mapping[int, ColumnElement[Any] | bool]) -> Guards:

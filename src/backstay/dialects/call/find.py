@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
-from backstay.errors import AmbiguousFunction, UnknownFunction
+from backstay.errors import AmbiguousFunction, PermissionDenied, UnknownFunction
 from backstay.plan.find import closest
+from backstay.plan.guard import may_call
 from backstay.query.nodes import Call
+from backstay.schema.caller import Caller
 from backstay.schema.served import Function, Schema, SQLFunction
 
 Callee: TypeAlias = Function | SQLFunction
@@ -19,14 +21,20 @@ _JSON: Final = ("json", "jsonb")
 _LIKE_ENOUGH: Final = 0.33
 
 
-def find_function(schema: Schema, query: Call) -> Callee:
+def find_function(schema: Schema, query: Call, caller: Caller) -> Callee:
     """The function of that name, if the call gives every argument that it requires, and none that it has not.
 
     A function with one parameter that has no name takes the body of a POST, where no function takes its arguments.
 
+    Arguments:
+        schema: what is served.
+        query: the call.
+        caller: who calls, and is told of no function that they may not call.
+
     Raises:
         UnknownFunction: in PostgREST's words, with the closest name or list of parameters.
         AmbiguousFunction: several of the database's functions are meant.
+        PermissionDenied: so they are, and the caller may call none of them.
     """
     name = (query.schema, query.function)
     function = schema.functions.get(name)
@@ -34,10 +42,16 @@ def find_function(schema: Schema, query: Call) -> Callee:
     found = [each for each in overloads if _takes(each, query)]
     found = found or [each for each in overloads if _takes_body(each, query)]
     if len(found) > 1:
+        if not any(_may_know(each, caller) for each in found):
+            raise PermissionDenied(f"permission denied for function {query.function}")
         raise _ambiguous(found)
     if not found:
-        raise _unknown(schema, query, overloads)
+        raise _unknown(schema, query, overloads, caller)
     return found[0]
+
+
+def _may_know(function: Callee, caller: Caller) -> bool:
+    return isinstance(function, Function) or may_call(function, caller)
 
 
 def takes_text(annotation: Any) -> bool:
@@ -94,7 +108,7 @@ def _ambiguous(found: Sequence[Callee]) -> AmbiguousFunction:
     )
 
 
-def _unknown(schema: Schema, query: Call, overloads: Sequence[Callee]) -> UnknownFunction:
+def _unknown(schema: Schema, query: Call, overloads: Sequence[Callee], caller: Caller) -> UnknownFunction:
     name = f"{query.schema}.{query.function}"
     names = ", ".join(sorted(query.names))
     unnamed = None if query.readonly else _UNNAMED.get(query.media or "")
@@ -109,16 +123,24 @@ def _unknown(schema: Schema, query: Call, overloads: Sequence[Callee]) -> Unknow
     return UnknownFunction(
         f"Could not find the function {name}{shown} in the schema cache",
         detail=f"Searched for the function {name}{searched}, but no matches were found in the schema cache.",
-        hint=None if unnamed is not None else _hint(schema, query, overloads, f"({names})"),
+        hint=None if unnamed is not None else _hint(schema, query, overloads, f"({names})", caller),
     )
 
 
-def _hint(schema: Schema, query: Call, overloads: Sequence[Callee], given: str) -> str | None:
+def _hint(schema: Schema, query: Call, overloads: Sequence[Callee], given: str, caller: Caller) -> str | None:
     if overloads:
-        lists = [", ".join(sorted(argument.name for argument in each.arguments)) for each in overloads]
+        known = [each for each in overloads if _may_know(each, caller)]
+        lists = [", ".join(sorted(argument.name for argument in each.arguments)) for each in known]
         close = closest(given, [f"({names})" for names in lists], similarity=_LIKE_ENOUGH)
         like = None if close is None else f"{query.function}{close}"
     else:
-        known = [name for space, name in (*schema.functions, *schema.sql_functions) if space == query.schema]
-        like = closest(query.function, known)
+        like = closest(query.function, _names(schema, query.schema, caller))
     return None if like is None else f"Perhaps you meant to call the function {query.schema}.{like}"
+
+
+def _names(schema: Schema, space: str, caller: Caller) -> Iterator[str]:
+    """The names of the functions that the caller may call."""
+    yield from (name for each, name in schema.functions if each == space)
+    for (each, name), overloads in schema.sql_functions.items():
+        if each == space and any(may_call(function, caller) for function in overloads):
+            yield name

@@ -60,7 +60,7 @@ class Functions:
             And whatever the function raises: an error of :mod:`backstay.errors` comes to the caller as it is.
         """
         schema = self._road.schema
-        function = find_function(schema, query)
+        function = find_function(schema, query, caller)
         if isinstance(function, SQLFunction):
             return await self._of_database.call(function, query, caller, judge)
         places, names = take_arguments(function, query, caller, labels_of(schema))

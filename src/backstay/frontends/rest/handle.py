@@ -139,7 +139,7 @@ class Rest:
 
     async def _call_function(self, query: Call, caller: Caller, judge: Judge, refusal: RequestError | None) -> Reply:
         if refusal is not None:
-            find_function(self._road.schema, query)
+            find_function(self._road.schema, query, caller)
             raise refusal
         return await self._call(query, caller, judge)
 
@@ -153,7 +153,7 @@ class Rest:
 
     def _kinds_of_call(self, query: Call) -> dict[str, Kind]:
         served = self._road.schema
-        found = find_rows(served, find_function(served, query))
+        found = find_rows(served, find_function(served, query, SERVICE))
         if found is None or query.returning is None:
             return {}
         schema, (space, name) = found
@@ -166,15 +166,15 @@ class Rest:
         target = locate(request.path)
         schema, _ = choose_schema(request, self._settings)
         if target.function:
-            return self._call_methods(schema, target.name)
+            return self._call_methods(schema, target.name, caller)
         knows = partial(may_know, caller=caller)
         return ["OPTIONS", "GET", "HEAD", *_write_methods(find_resource(self._road.schema, schema, target.name, knows))]
 
-    def _call_methods(self, schema: str, name: str) -> list[str]:
+    def _call_methods(self, schema: str, name: str, caller: Caller) -> list[str]:
         served = self._road.schema
         overloads = served.sql_functions.get((schema, name), ())
         if (schema, name) not in served.functions and not overloads:
-            find_function(served, Call(name, schema, {}, readonly=True))
+            find_function(served, Call(name, schema, {}, readonly=True), caller)
         reading = [] if overloads and all(each.volatile for each in overloads) else ["GET", "HEAD"]
         return ["OPTIONS", *reading, "POST"]
 

@@ -25,8 +25,7 @@ from backstay.dialects.sql.answered import SCALAR, asks, raw, reshapes, single, 
 from backstay.dialects.sql.given import with_rows
 from backstay.errors import PermissionDenied
 from backstay.plan.cache import Cache
-from backstay.plan.fold import Verdict, fold, questions
-from backstay.plan.guard import Plan
+from backstay.plan.guard import Plan, may_call
 from backstay.plan.resolved import Read
 from backstay.query.nodes import Call, Count, Select
 from backstay.schema import kind as kinds
@@ -82,7 +81,8 @@ class SQLFunctions:
             ReadOnly: the function writes, and the call may not (GET).
             InvalidStatus, InvalidHeaders: what it says of its answer cannot be.
         """
-        _let(function, caller)
+        if not may_call(function, caller):
+            raise PermissionDenied(f"permission denied for function {function.name[1]}")
         names, given = take_arguments(function, query)
         form, (statement, values) = self._form(function, names, query, caller)
         parameters = statement.bind([*values, given], caller)
@@ -175,20 +175,6 @@ def raw_media(function: SQLFunction, query: Call) -> tuple[str | None, bool]:
         return (_BYTES, True) if query.preferred else (None, False)
     media = function.media or _RAW.get(function.returns)
     return (media, False) if media is not None and wants(query.preferred, media) else (None, False)
-
-
-# Rules -------------------------------------------------------------------------------------------------------
-
-
-def _let(function: SQLFunction, caller: Caller) -> None:
-    if caller.passes_rules:
-        return
-    rule = function.rule
-    if rule is not None:
-        answers = {question.subject: question.ask(caller) for question in questions(rule.expression)}
-        if fold(rule.expression, answers) is Verdict.LET:
-            return
-    raise PermissionDenied(f"permission denied for function {function.name[1]}")
 
 
 # Calls -------------------------------------------------------------------------------------------------------
