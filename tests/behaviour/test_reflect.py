@@ -428,7 +428,7 @@ def test_who_may_not_call_a_function_is_not_told_of_it(postgresql: Door) -> None
         stranger, user = (postgresql.ask("POST", url, body, caller=caller) for caller in ("anon", "ada"))
         assert (stranger.status, user.status) == (404, 404)
         assert "paint" in user.json["hint"]
-        assert stranger.json["hint"] is None
+        assert "paint" not in (stranger.json["hint"] or "")
 
 
 def test_the_description_tells_each_caller_what_they_may_call(postgresql: Door) -> None:

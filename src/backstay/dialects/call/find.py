@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
+from backstay.dialects.call.like import most_like
 from backstay.errors import AmbiguousFunction, PermissionDenied, UnknownFunction
 from backstay.plan.find import closest
 from backstay.plan.guard import may_call
@@ -134,7 +135,7 @@ def _hint(schema: Schema, query: Call, overloads: Sequence[Callee], given: str, 
         close = closest(given, [f"({names})" for names in lists], similarity=_LIKE_ENOUGH)
         like = None if close is None else f"{query.function}{close}"
     else:
-        like = closest(query.function, _names(schema, query.schema, caller))
+        like = most_like(query.function, _names(schema, query.schema, caller))
     return None if like is None else f"Perhaps you meant to call the function {query.schema}.{like}"
 
 
