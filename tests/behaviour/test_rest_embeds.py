@@ -440,3 +440,74 @@ def test_counts_through_embeds_heed_the_rules(work: Door) -> None:
 def test_embed_of_what_one_may_not_select_is_denied(work: Door) -> None:
     answer = work.get("/notes?select=number,author(role)", "anon")
     assert (answer.status, answer.json["message"]) == (401, "permission denied for table users")
+
+
+# Trees, spreads and two embeds of one table -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        # whether there is a match, in trees and under not, of embeds of every kind
+        ("select=id,styles()&or=(styles.is.null,id.eq.1)", [1, 5]),
+        ("select=id,styles()&not.or=(styles.is.null,id.eq.1)", [2, 3, 4]),
+        ("select=id,styles(),owner()&not.and=(styles.not.is.null,owner.not.is.null)", [1, 4, 5]),
+        ("select=id,...owner(name)&owner=is.null", [1, 4]),
+        ("select=id,...owner(name)&owner.name=eq.Vermeer&or=(owner.not.is.null,id.eq.1)", [1, 2, 5]),
+        ("select=id,...styles(name)&styles=is.null", [5]),
+        ("select=id,styles(name)&styles.name=eq.genre&styles=not.is.null", [3, 4]),
+        ("select=id,artist!inner(mentor())&artist.mentor=not.is.null", [3]),
+        # trees on deep embeds
+        ("select=id,artist!inner(profile!inner())&artist.profile.or=(bio.like.*Delft,bio.eq.x)", [4, 5]),
+        ("select=id,artist!inner(profile!inner())&artist.profile.not.and=(bio.like.*Delft,bio.neq.x)", [1, 2]),
+    ],
+)
+def test_trees_of_embeds(art: Door, query: str, found: list[int]) -> None:
+    assert [row["id"] for row in art.rows(f"/paintings?{query}&order=id")] == found
+
+
+@pytest.mark.parametrize("filter_", ["owner=is.not_null", "owner=is.true", "owner=neq.1", "owner->x=is.null"])
+def test_any_other_filter_on_an_embed_is_one_on_a_column(art: Door, filter_: str) -> None:
+    answer = art.get(f"/paintings?select=id,owner()&{filter_}")
+    assert (answer.status, answer.json["message"]) == (400, "column paintings.owner does not exist")
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        # many in many: an array for each row; embeds inside; null where a row has no related one
+        (
+            "/artists?select=id,...paintings!artist_id(...styles(name),...shown_in(label),owner(name))"
+            "&paintings.order=id&paintings.styles.order=id&id=in.(3,4)&order=id",
+            [
+                {"id": 3, "name": [], "label": [], "owner": []},
+                {
+                    "id": 4,
+                    "name": [["baroque", "genre"], []],
+                    "label": ["Attic", None],
+                    "owner": [None, {"name": "Vermeer"}],
+                },
+            ],
+        ),
+        # in the order of a related row, and cut
+        (
+            "/styles?select=...paintings(id,artist())&paintings.order=artist(name).desc,id&paintings.limit=2&id=eq.1",
+            [{"id": [4, 1]}],
+        ),
+        # rows that the order does not tell apart are aligned all the same
+        (
+            "/rooms?select=...paintings(id,title)&paintings.order=status&label=eq.Hall",
+            [{"id": [1, 3], "title": ["Night Watch", "The Quack"]}],
+        ),
+        # an inner one
+        (
+            "/styles?select=id,...paintings!inner(title)&paintings.year=gt.1657&paintings.order=id&order=id",
+            [{"id": 1, "title": ["Self-Portrait", "Milkmaid"]}, {"id": 2, "title": ["Milkmaid"]}],
+        ),
+        # the page of a to-one embed
+        ("/paintings?select=id,artist(name)&artist.limit=0&id=eq.1", [{"id": 1, "artist": None}]),
+        ("/paintings?select=id,...artist(name)&artist.offset=1&id=eq.1", [{"id": 1, "name": None}]),
+    ],
+)
+def test_spreads_of_many_rows(art: Door, url: str, found: Any) -> None:
+    assert art.rows(url) == found

@@ -242,7 +242,7 @@ class _Resolution:
             return Combination(asked.connective, self.filters(source, asked.items, branches), asked.negated)
         branch = _null_embed(asked, branches)
         if branch is not None:
-            return Match(branch, (asked.word == "null") != asked.negated)
+            return Match(branch, not asked.negated)
         target = self.target(source, asked.field)
         _accept(target, asked)
         return Test(
@@ -262,7 +262,7 @@ def _slot(value: Any) -> Slot:
 
 
 def _null_embed(asked: Comparison, branches: tuple[Branch, ...]) -> Branch | None:
-    if asked.operator != "is" or asked.word not in ("null", "not_null") or asked.field.path:
+    if asked.operator != "is" or asked.word != "null" or asked.field.path:
         return None
     return next((branch for branch in branches if branch.key == asked.field.name), None)
 

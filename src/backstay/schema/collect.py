@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from types import GenericAlias
@@ -18,6 +18,7 @@ from backstay.errors import DeclarationError
 from backstay.schema.caller import CallerAttribute
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
+from backstay.schema.column import Column
 from backstay.schema.declaration import (
     KNOWN,
     Declarations,
@@ -34,7 +35,7 @@ from backstay.schema.expression.refuse import refuse
 from backstay.schema.expression.weave import Tenants, narrow, weave
 from backstay.schema.naming import name_constraints
 from backstay.schema.relate import relate, uniques_of
-from backstay.schema.relation import Name, Relation
+from backstay.schema.relation import Cardinality, Name, Relation
 from backstay.schema.rule import Place, Rule, Rules, Using
 from backstay.schema.served import Argument, Function, Reflected, Schema, Served, SQLFunction
 
@@ -242,13 +243,50 @@ class _Collection:
                 message = f"{name[1]!r} is already a resource, declared at {first[name].place}"
                 self.report(each.place, each.model, "BS123", message, "Serve a model once.")
         links = _relations(list(first.values()), metadata, mappers, tenants, self.report_link)
-        return {name: self.served(each, links.get(name, ()), tenants) for name, each in first.items()}
+        computed = self.computed_relations(first)
+        return {
+            name: self.served(each, (*links.get(name, ()), *computed.get(name, ())), tenants)
+            for name, each in first.items()
+        }
+
+    def computed_columns(self, table: sa.Table) -> Mapping[str, Column]:
+        """What functions of the database compute of a row of a table."""
+        found: dict[str, Column] = {}
+        for computed in (computed for each in self.reflected for computed in each.computed):
+            if computed.row == name_of(table) and computed.kind is not None:
+                name = computed.function.name[1]
+                expression = computed.function.of(table, computed.kind.sql)
+                found[name] = Column(
+                    name,
+                    name,
+                    computed.kind,
+                    expression,
+                    stored=False,
+                    starred=False,
+                    generated=True,
+                    comment=computed.description or None,
+                )
+        return found
+
+    def computed_relations(self, resources: Collection[Name]) -> Mapping[Name, tuple[Relation, ...]]:
+        """The rows that functions of the database lead to from a row, by the resource of that row."""
+        found: dict[Name, tuple[Relation, ...]] = {}
+        for computed in (computed for each in self.reflected for computed in each.computed):
+            if computed.target is not None and computed.target in resources:
+                cardinality = Cardinality.ONE_TO_MANY if computed.many else Cardinality.MANY_TO_ONE
+                function = computed.function
+                relation = Relation(
+                    computed.row, computed.target, cardinality, attribute=function.name[1], function=function
+                )
+                found[computed.row] = (*found.get(computed.row, ()), relation)
+        return found
 
     def served(self, declared: Resource[Any], relations: tuple[Relation, ...], tenants: Tenants | None) -> Served:
         """One resource."""
         model, table = declared.model, table_of(declared.model)
         mapper = None if isinstance(model, sa.Table) else sa.inspect(model)
         columns, search = describe(declared, table, mapper, tenants, partial(self.report, declared.place, model))
+        columns = {**self.computed_columns(table), **columns}
         kept = tuple(name for name in search if name in columns and columns[name].stored)
         declare_search(table, Search(kept, self.search_language))
         return Served(

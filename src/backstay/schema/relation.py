@@ -8,9 +8,12 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.functions import Function
 from sqlalchemy.sql.selectable import FromClause
 
 from backstay.schema.column import Column
+from backstay.schema.kind.texts import Named
 
 Name: TypeAlias = tuple[str, str]
 """A resource's schema and name."""
@@ -74,6 +77,33 @@ class Ordering:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RowFunction:
+    """A function of the database that takes a row.
+
+    Arguments:
+        name: its schema and name.
+        type: of its parameter, as a cast writes it.
+    """
+
+    name: Name
+    type: str
+
+    def of(self, row: FromClause, type_: Any = None) -> Function[Any]:
+        """Its call with a row of a table.
+
+        Arguments:
+            row: a table, or a name of one, whose row at hand it is.
+            type_: of what it answers with.
+        """
+        space, name = (quoted_name(each, True) for each in self.name)
+        # Rows of a sub-select have no type of their own; those of a table have it already.
+        taken = sa.cast(row.table_valued(), Named(self.type))  # type: ignore[attr-defined]
+        call: Any = Function
+        found: Function[Any] = call(name, taken, packagenames=(space,), type_=type_)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Relation:
     """A link from ``origin`` to ``target``, as seen from ``origin``.
 
@@ -101,7 +131,7 @@ class Relation:
     to_view: bool = False
     attribute: str | None = None
     condition: Condition | None = None
-    function: Name | None = None
+    function: RowFunction | None = None
     order: tuple[Ordering, ...] = ()
 
     @property
@@ -112,7 +142,7 @@ class Relation:
     def describe(self) -> str:
         """The link in PGRST201's words: ``cons using a(x) and b(y)``."""
         if self.function is not None:
-            return f"the function {'.'.join(self.function)}"
+            return f"the function {'.'.join(self.function.name)}"
         if self.condition is not None:
             return f"relationship {self.attribute}"
         origin, target = self.origin[1], self.target[1]

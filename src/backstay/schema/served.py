@@ -15,7 +15,7 @@ from backstay.schema.caller import CallerAttribute
 from backstay.schema.column import Column
 from backstay.schema.declaration import Hook, Kind, Reflection
 from backstay.schema.expression.weave import Tenants
-from backstay.schema.relation import Name, Relation
+from backstay.schema.relation import Name, Relation, RowFunction
 from backstay.schema.rule import Place, Rule, Rules
 
 if TYPE_CHECKING:
@@ -183,12 +183,34 @@ class SQLFunction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """What a function of the database computes of a row.
+
+    Arguments:
+        row: the resource whose rows it takes.
+        function: the function.
+        kind: of its value: it is a column. None: it answers with rows.
+        target: the resource whose rows it answers with: it is a relation.
+        many: whether these may be many.
+        description: its comment.
+    """
+
+    row: Name
+    function: RowFunction
+    kind: ValueKind | None
+    target: Name | None
+    many: bool
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reflected:
     """What one ``app.reflect(...)`` found: tables and views that no model declares, and functions."""
 
     reflection: Reflection
     tables: Sequence[sa.Table]
     functions: Sequence[SQLFunction] = ()
+    computed: Sequence[Computed] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,7 +10,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from backstay.dialects.postgresql.server import Server
-from backstay.dialects.reflect import types, views
+from backstay.dialects.reflect import computed, types, views
+from backstay.dialects.reflect.computed import read_computed
 from backstay.dialects.reflect.functions import ATTRIBUTES, FUNCTIONS, read_functions
 from backstay.dialects.reflect.types import Types
 from backstay.dialects.reflect.views import Origin, Views
@@ -69,11 +70,15 @@ async def reflect(
     catalog = await _read(url, spaces)
     tables = catalog.tables(declared)
     functions = read_functions(catalog.functions, catalog.attributes, catalog.types)
+    found_computed = read_computed(catalog.computed, catalog.types)
     found = []
     for place, (reflection, space) in enumerate(zip(reflections, spaces, strict=True)):
         first = space not in spaces[:place]
         mine = [table for table in tables if first and table.schema == space]
-        found.append(Reflected(reflection, mine, [each for each in functions if first and each.name[0] == space]))
+        ours = [each for each in functions if first and each.name[0] == space]
+        found.append(
+            Reflected(reflection, mine, ours, [each for each in found_computed if first and each.row[0] == space])
+        )
     return tuple(found)
 
 
@@ -93,6 +98,7 @@ async def _read(url: str, spaces: Sequence[str]) -> _Catalog:
             types=Types(await connection.fetch(types.QUERY)),
             functions=await connection.fetch(FUNCTIONS, list(spaces)),
             attributes=_grouped(await connection.fetch(ATTRIBUTES, list(spaces))),
+            computed=await connection.fetch(computed.QUERY, list(spaces)),
         )
     finally:
         await connection.close()
@@ -118,6 +124,7 @@ class _Catalog:
     types: Types
     functions: list[Any]
     attributes: Mapping[int, list[Any]]
+    computed: list[Any]
     metadata: sa.MetaData = field(default_factory=sa.MetaData)
 
     def tables(self, declared: Mapping[Name, sa.Table]) -> list[sa.Table]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import TableValuedColumn
 from sqlalchemy.sql.selectable import FromClause
 
 E = TypeVar("E", bound=ColumnElement[Any])
@@ -25,6 +26,8 @@ def adapt(expression: E, table: FromClause, alias: Any) -> E:
     def replace(element: Any, **_: Any) -> Any:
         if isinstance(element, sa.Column) and element.table is table:
             return alias.c[element.name]
+        if isinstance(element, TableValuedColumn):
+            return alias.table_valued() if element.scalar_alias is table else element
         return element if isinstance(element, sa.Alias) else None
 
     return visitors.replacement_traverse(expression, {}, replace)  # type: ignore[no-any-return]

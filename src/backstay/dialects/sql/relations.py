@@ -83,6 +83,9 @@ class Relations(Filters):
         target = self.alias(branch.rows.source)
         junction = branch.relation.junction
         rule = self.rule(branch.junction) if branch.junction is not None else []
+        if branch.relation.function is not None:
+            # What a function answers with that has no row is a row of NULLs.
+            return [target.c[name].is_not(None) for name in branch.rows.source.served.key]
         if branch.relation.condition is not None:
             return [self.condition(branch.relation.condition, branch), *rule]
         if junction is None:

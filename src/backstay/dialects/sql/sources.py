@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -14,10 +14,11 @@ from backstay.dialects.dialect import Parameter, Statement
 from backstay.dialects.sql.adapt import adapt
 from backstay.plan.fold import SIGNED_IN, Known, value_of
 from backstay.plan.guard import Plan
-from backstay.plan.resolved import Read, Rows, Source, Target
+from backstay.plan.resolved import Branch, Read, Rows, Source, Target
 from backstay.query.shape import Slot
 from backstay.schema.caller import Caller, CallerAttribute, SignedIn
 from backstay.schema.kind import Kind, kind_of
+from backstay.schema.relation import RowFunction
 
 _BIG = 2**63 - 1
 
@@ -36,7 +37,12 @@ class Sources(ABC):
         self.max_rows = max_rows if isinstance(plan.resolved, Read) else 0
         self.parameters: dict[str, Parameter] = {}
         self.aliases: dict[int, Any] = {}
-        self.origins = _origins(plan)
+        self.origins: dict[int, Source] = {}
+        self.functions: dict[int, RowFunction] = {}
+        for origin, branch in _branches(plan):
+            self.origins[branch.rows.source.number] = origin
+            if branch.relation.function is not None:
+                self.functions[branch.rows.source.number] = branch.relation.function
 
     # Parameters ----------------------------------------------------------------------------------------------
 
@@ -92,7 +98,14 @@ class Sources(ABC):
         found = self.aliases.get(source.number)
         if found is None:
             table = source.served.table
-            found = self.aliases[source.number] = table.alias(f"{table.name[:50]}_{source.number}")
+            name = f"{table.name[:50]}_{source.number}"
+            function = self.functions.get(source.number)
+            if function is None:
+                found = table.alias(name)
+            else:
+                columns: list[Any] = [sa.column(column.name, column.type) for column in table.columns]
+                found = function.of(self.alias(self.origins[source.number])).table_valued(*columns, name=name)
+            self.aliases[source.number] = found
         return found
 
     def column(self, target: Target) -> ColumnElement[Any]:
@@ -161,17 +174,15 @@ class Sources(ABC):
         return lambda values, caller: fixed
 
 
-def _origins(plan: Plan) -> dict[int, Source]:
-    """Each embed's parent, by the number of the embed's source."""
-    found: dict[int, Source] = {}
+def _branches(plan: Plan) -> Iterator[tuple[Source, Branch]]:
+    """Each embed of a plan, with the source of the rows it hangs on."""
 
-    def walk(rows: Rows) -> None:
+    def walk(rows: Rows) -> Iterator[tuple[Source, Branch]]:
         for branch in rows.branches:
-            found[branch.rows.source.number] = rows.source
-            walk(branch.rows)
+            yield rows.source, branch
+            yield from walk(branch.rows)
 
     resolved = plan.resolved
     root = resolved.rows if isinstance(resolved, Read) else resolved.returning
     if root is not None:
-        walk(root)
-    return found
+        yield from walk(root)
