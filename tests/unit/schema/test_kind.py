@@ -479,11 +479,12 @@ def test_casts_go_by_every_name_of_a_type() -> None:
 
 
 def test_kinds_are_named_as_postgresql_prints_them() -> None:
-    assert {kind.name for kind in CASTS.values()} == {
-        "bigint", "boolean", "bytea", "character varying", "date", "double precision", "integer", "json", "jsonb",
-        "numeric", "real", "smallint", "text", "time without time zone", "timestamp with time zone",
+    alone, listed = {"bytea", "json", "jsonb"}, {
+        "bigint", "boolean", "character varying", "date", "double precision", "integer", "interval", "numeric", "real",
+        "smallint", "text", "time with time zone", "time without time zone", "timestamp with time zone",
         "timestamp without time zone", "uuid",
     }  # fmt: skip
+    assert {kind.name for kind in CASTS.values()} == alone | listed | {f"{name}[]" for name in listed}
 
 
 @pytest.mark.parametrize(

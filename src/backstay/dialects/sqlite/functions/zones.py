@@ -11,21 +11,20 @@ import orjson
 from backstay.dialects.sqlite.functions.arrays import literal
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.errors import DateOutOfRange
-from backstay.schema.kind import TIMESTAMPTZ, TIMETZ
+from backstay.schema.kind import CASTS, TIMESTAMPTZ, TIMETZ
 from backstay.schema.kind.zone import Zone, clock_in, find_zone, in_zone, json_in, moment_of, text_in, time_in
 
 ZONED: Final = "timestamp with time zone"
 ZONED_TIME: Final = "time with time zone"
-_LIST: Final = f"{ZONED}[]"
+_LIST: Final = "[]"
 _CLOCKS: Final = ("timestamp without time zone", "date")
 _TEXTS: Final = ("text", "character varying")
 
 
 def hangs(source: str, target: str) -> bool:
     """Whether a cast between these types hangs on the zone."""
-    if source == _LIST:
-        return target in _TEXTS
-    return source != target and (source == ZONED or target in (ZONED, ZONED_TIME))
+    one, other = source.removesuffix(_LIST), target.removesuffix(_LIST)
+    return one != other and (one == ZONED or other in (ZONED, ZONED_TIME))
 
 
 def zoned(value: str | None, zone: str) -> str | None:
@@ -35,7 +34,10 @@ def zoned(value: str | None, zone: str) -> str | None:
 
 def zoned_array(value: str | None, zone: str) -> str | None:
     """A stored array of moments as JSON shows it in a zone."""
-    return None if value is None else orjson.dumps(_each(orjson.loads(value), _zone(zone), json_in)).decode()
+    found = _zone(zone)
+    return (
+        None if value is None else orjson.dumps(_each(orjson.loads(value), lambda each: json_in(each, found))).decode()
+    )
 
 
 def convert_in(value: Any, source: str, target: str, zone: str) -> Any:
@@ -46,12 +48,18 @@ def convert_in(value: Any, source: str, target: str, zone: str) -> Any:
     """
     if value is None:
         return None
+    if source.endswith(_LIST) and target.endswith(_LIST):
+        one, other = source.removesuffix(_LIST), target.removesuffix(_LIST)
+        return orjson.dumps(_each(orjson.loads(value), lambda each: convert_in(each, one, other, zone))).decode()
     found = _zone(zone)
+    if source.endswith(_LIST):
+        return literal(_each(orjson.loads(value), lambda each: text_in(each, found)))
+    if target.endswith(_LIST):
+        with in_zone(found):
+            return stored(CASTS[target].read(str(value)), CASTS[target])
     if target == ZONED_TIME and source != ZONED:
         with in_zone(found):
             return stored(TIMETZ.read(str(value)), TIMETZ)
-    if source == _LIST:
-        return literal(_each(orjson.loads(value), found, text_in))
     if source == ZONED:
         if target == ZONED_TIME:
             return time_in(value, found)
@@ -70,10 +78,10 @@ def _zone(name: str) -> Zone:
     return found
 
 
-def _each(value: Any, zone: Zone, show: Callable[[str, Zone], str]) -> Any:
+def _each(value: Any, show: Callable[[Any], Any]) -> Any:
     if isinstance(value, list):
-        return [_each(each, zone, show) for each in value]
-    return None if value is None else show(value, zone)
+        return [_each(each, show) for each in value]
+    return None if value is None else show(value)
 
 
 def _moment(clock: datetime, zone: Zone) -> Any:
