@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import DATERANGE, INET, INT4RANGE, TSTZMULTIRANGE, Range
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -390,6 +391,35 @@ def test_rows_may_lack_parts_and_have_more(types: Door) -> None:
     answer = types.ask("POST", f"/kinds?select={spot}", given, prefer=REPRESENTATION)
     assert answer.json == [{spot: {"street": "x", "number": None}}]
     types.ask("DELETE", "/kinds?id=eq.9")
+
+
+def test_numbers_that_are_none_are_shown_as_text_and_sorted_last(postgresql_databases: Databases) -> None:
+    async def fill(app: Backstay) -> None:
+        async with app.session(system) as session:
+            values = "(1, 'NaN', 'NaN'), (2, 'Infinity', 'Infinity'), (3, '-Infinity', '-Infinity'), (4, 1.5, 1.5)"
+            await session.execute(text(f"INSERT INTO odd VALUES {values}"))
+
+    async def make() -> None:
+        database = await asyncpg.connect(url)
+        await database.execute("CREATE TABLE odd (id int PRIMARY KEY, ratio float8, exact numeric)")
+        await database.close()
+
+    url = postgresql_databases.create()
+    asyncio.run(make())
+    app = Backstay(url)
+    app.reflect(select=anyone)
+    with Door(app, fill) as door:
+        rows = door.rows("/odd?select=ratio,exact,x:ratio::text&order=exact")
+        assert [(row["ratio"], row["exact"], row["x"]) for row in rows] == [
+            ("-Infinity", "-Infinity", "-Infinity"),
+            (1.5, 1.5, "1.5"),
+            ("Infinity", "Infinity", "Infinity"),
+            ("NaN", "NaN", "NaN"),
+        ]
+        assert door.rows("/odd?select=id&ratio=gt.1e300&order=id") == [{"id": 1}, {"id": 2}]
+        # No literal stands for them: not every database has them.
+        assert door.get("/odd?ratio=eq.NaN").code == "22P02"
+    postgresql_databases.drop(url)
 
 
 # Models ------------------------------------------------------------------------------------------------------

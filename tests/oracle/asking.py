@@ -20,6 +20,7 @@ from backstay.query.nodes import (
     Order,
     Page,
     Pick,
+    Quantifier,
     Select,
 )
 from oracle.logic import LINKS, Row, Term, Truth, World, compare, conjoin, disjoin, like, negate
@@ -31,24 +32,29 @@ Rules = dict[str, Term | None]
 
 @dataclass(frozen=True)
 class Filtering:
-    """``column.operator.value``, perhaps negated."""
+    """``column.operator.value``, perhaps negated; with a quantifier the value is a list, in which None is NULL."""
 
     column: str
     operator: str
     value: Any
     negated: bool = False
+    quantifier: Quantifier | None = None
 
     def node(self) -> Filter:
         if self.operator == "is":
             return Comparison(Field(self.column), "is", None, self.negated, word=self.value)
-        value = tuple(spell(each) for each in self.value) if self.operator == "in" else spell(self.value)
-        return Comparison(Field(self.column), self.operator, value, self.negated)
+        listed = self.operator == "in" or self.quantifier is not None
+        value = tuple(None if each is None else spell(each) for each in self.value) if listed else spell(self.value)
+        return Comparison(Field(self.column), self.operator, value, self.negated, self.quantifier)
 
     def holds(self, row: Row) -> Truth:
         found = self._holds(row[self.column])
         return negate(found) if self.negated else found
 
     def _holds(self, value: Any) -> Truth:
+        if self.quantifier is not None:
+            decide = disjoin if self.quantifier is Quantifier.ANY else conjoin
+            return decide([compare(OPERATORS[self.operator], value, each) for each in self.value])
         if self.operator == "is":
             return {
                 "null": value is None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from backstay.query.nodes import Connective
+from backstay.query.nodes import Connective, Quantifier
 from oracle.asking import OPERATORS, Asking, Embedding, Filtering, Rules, Tree
 from oracle.logic import (
     LINKS,
@@ -144,6 +144,14 @@ def test(table: str) -> st.SearchStrategy[Filtering]:
                 Filtering, st.just(column), st.just("in"), st.lists(values, max_size=3).map(tuple), st.booleans()
             ),
             st.builds(Filtering, st.just(column), st.just("is"), st.sampled_from(words), st.booleans()),
+            st.builds(
+                Filtering,
+                st.just(column),
+                st.sampled_from([name for name in names if name != "neq"]),
+                st.lists(st.one_of(values, st.none()), max_size=3).map(tuple),
+                st.booleans(),
+                st.sampled_from(Quantifier),
+            ),
         ]
         if column in TEXTS:
             patterns = st.sampled_from(["*", "a*", "*B*", "_", "a_c"])
