@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
+from backstay import Backstay
 from behaviour.door import Answer, Door, call
 from databases import sqlite_url
 from fixtures import gallery
@@ -33,10 +34,17 @@ def doors(tmp_path_factory: pytest.TempPathFactory, module_postgresql_url: str) 
     """The gallery on SQLite and on PostgreSQL."""
     url = sqlite_url(tmp_path_factory.mktemp("same"))
     with (
-        Door(gallery.build(url), gallery.fill) as one,
-        Door(gallery.build(module_postgresql_url), gallery.fill) as other,
+        Door(aggregating(url), gallery.fill) as one,
+        Door(aggregating(module_postgresql_url), gallery.fill) as other,
     ):
         yield one, other
+
+
+def aggregating(url: str) -> Backstay:
+    """The gallery, where callers may aggregate."""
+    app = gallery.build(url)
+    app.configure(aggregates=True)
+    return app
 
 
 def comparable(request: Asked) -> bool:
