@@ -64,9 +64,9 @@ def test_upsert_ignores_duplicates(art: Door) -> None:
     assert (answer.status, answer.json) == (201, [])
 
 
-def test_upsert_of_nothing_but_the_key_changes_nothing(art: Door) -> None:
+def test_upsert_of_nothing_but_the_key_changes_nothing_and_answers_with_the_row(art: Door) -> None:
     answer = art.ask("POST", "/rooms", {"building": "main", "number": 1}, prefer=f"{MERGE},{REPRESENTATION}")
-    assert (answer.status, answer.json) == (200, [])
+    assert (answer.status, answer.json) == (200, [{"building": "main", "number": 1, "label": "Hall"}])
     assert art.rows("/rooms?building=eq.main&number=eq.1&select=label") == [{"label": "Hall"}]
 
 

@@ -330,7 +330,9 @@ def _resolving(emission: Writer, statement: Any, resolved: Insertion, table: Any
     conflict = [column.name for column in resolved.conflict]
     if resolved.resolution is Resolution.IGNORE:
         return statement.on_conflict_do_nothing(index_elements=conflict)
-    sent = [column.name for column in resolved.columns if column.name not in conflict and column.name in names]
+    given = [column.name for column in resolved.columns if column.name in names]
+    # A row of nothing but its key is written anew, with what it holds: so it is one of those that come back.
+    sent = [name for name in given if name not in conflict] or given
     if not sent:
         return statement.on_conflict_do_nothing(index_elements=conflict)
     changes: dict[str, Any] = {name: statement.excluded[name] for name in sent}

@@ -105,7 +105,9 @@ class Book(Base):
     published: Mapped[date | None]
     in_print: Mapped[bool | None]
     tags: Mapped[list[str] | None] = mapped_column(sa.ARRAY(sa.Text))
-    info: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True).with_variant(JSONB(), "postgresql"))
+    info: Mapped[Any | None] = mapped_column(
+        sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    )
     author_id: Mapped[int] = mapped_column(ForeignKey(Author.id), index=True)
     translator_id: Mapped[int | None] = mapped_column(ForeignKey(Author.id), index=True)
     publisher_id: Mapped[int | None] = mapped_column(ForeignKey(Publisher.id), index=True)
@@ -260,7 +262,9 @@ class Sample(Base):
     uid: Mapped[UUID | None]
     mood: Mapped[Mood | None]
     doc: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True))
-    tree: Mapped[Any | None] = mapped_column(sa.JSON(none_as_null=True).with_variant(JSONB(), "postgresql"))
+    tree: Mapped[Any | None] = mapped_column(
+        sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    )
     words: Mapped[list[str] | None] = mapped_column(sa.ARRAY(sa.Text))
     numbers: Mapped[list[int] | None] = mapped_column(sa.ARRAY(sa.Integer))
 
