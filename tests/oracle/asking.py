@@ -145,7 +145,7 @@ class Asking:
             Pick(Field(column) if column else None, f"{prefix}{name}_{column}", None, Aggregate(name))
             for name, column in self.aggregates
         ]
-        spread = [each.node(f"{prefix}{each.relation}_") for each in self.spreads]
+        spread = [each.node(f"{prefix}{each.relation}__") for each in self.spreads]
         return (*picks, *[embed.node() for embed in self.embeds], *spread)
 
     def answer(self, world: World, rules: Rules) -> tuple[list[Row], int]:
@@ -175,7 +175,7 @@ class Asking:
             shown[embed.relation] = embed.show(self.table, row, world, rules) if row is not None else None
         for spread in self.spreads:
             one = None if row is None else spread.one(self.table, row, world, rules)
-            shown |= spread.asking.show(one, world, rules, f"{prefix}{spread.relation}_")
+            shown |= spread.asking.show(one, world, rules, f"{prefix}{spread.relation}__")
         return shown
 
     # Groups --------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Asking:
         for spread in self.spreads:
             ones = [spread.one(self.table, row, world, rules) for row in rows]
             related = [one for one in ones if one is not None]
-            found |= spread.asking.figures(related, world, rules, f"{prefix}{spread.relation}_")
+            found |= spread.asking.figures(related, world, rules, f"{prefix}{spread.relation}__")
         return found
 
     def tables(self) -> list[str]:

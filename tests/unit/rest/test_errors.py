@@ -199,6 +199,7 @@ def test_the_status_follows_from_the_sqlstate(state: str, status: int) -> None:
 
 def test_a_refused_write_without_a_filter_is_400() -> None:
     assert status_of("21000", "UPDATE requires a WHERE clause") == 400
+    assert status_of("54000", "number of array dimensions (7) exceeds the maximum allowed (6)") == 400
 
 
 def test_a_role_that_does_not_exist_is_401() -> None:

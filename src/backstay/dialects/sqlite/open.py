@@ -142,8 +142,13 @@ def _configure(connection: apsw.Connection, settings: Settings, *, readonly: boo
     register(connection)
     if not readonly and not connection.readonly("main"):
         connection.pragma("journal_mode", "wal")
-    # It reads the file, so whether that is a database has been seen by now.
-    register_search(connection)
+    # It reads the file, so whether that is a database has been seen by now; one that cannot be read at all because its
+    # directory is read-only is refused by whoever opens it.
+    try:
+        register_search(connection)
+    except apsw.NoFTS5Error:
+        if not connection.readonly("main"):
+            raise
     connection.pragma("synchronous", _DURABILITY.get(settings.durability, "FULL"))
     connection.pragma("recursive_triggers", True)
     connection.pragma("temp_store", "memory")

@@ -70,6 +70,9 @@ def status_of(state: str, message: str = "") -> int:
     # Unlike PostgREST's: two rows of one upsert that are the same row are the caller's fault, too.
     if state == "21000" and message.endswith(("requires a WHERE clause", "cannot affect row a second time")):
         return 400
+    # So are more dimensions than an array can have.
+    if state == "54000" and message.startswith("number of array dimensions"):
+        return 400
     if state == "22023" and message.startswith("role ") and message.endswith("does not exist"):
         return 401
     if state[:2] == "PT" and state[2:].isdigit() and 200 <= int(state[2:]) <= 599:
