@@ -168,8 +168,10 @@ TEXTS: Final = (
     *("\t", "\n", "\v", "\x1b", "\x01", "\u2003", "\u00a0", "€", "a\\b", "lan", "foo bar", "Foo_Bar9", "!?", " "),
 )
 
-UNABLE: Final = re.compile(r"\(\?[=!<]|\\[1-9]|\[\^[^]]*\\[SWD]|\(\?[a-z]*[be]|\*\*\*a|\\[mMyY].*(\\A|\^)")
-"""What RE2 cannot do; basic and extended expressions, which nobody asks for; the beginning behind a word's bound."""
+UNABLE: Final = re.compile(
+    r"\(\?[=!<]|\\[1-9]|\[\^[^]]*\\[SWD]|\(\?[a-z]*[be]|\*\*\*a|\\[mMyY].*(\\A|\^)|\\Z.*\\[mMyY]"
+)
+"""What RE2 cannot do; basic and extended expressions, which nobody asks for; the text's ends beside a word's bound."""
 
 TRY: Final = """
     CREATE FUNCTION pg_temp.matches(expression text, value text, operator text) RETURNS text LANGUAGE plpgsql AS $$

@@ -134,6 +134,8 @@ def negations() -> st.SearchStrategy[Rules]:
 def test(table: str) -> st.SearchStrategy[Filtering]:
     columns = VALUES[table]
 
+    # Strategies take long to make: what is drawn time and again is made once.
+    @cache
     def of(column: str) -> st.SearchStrategy[Filtering]:
         names = ["eq", "neq"] if column in TRUTHS else list(OPERATORS)
         values = st.sampled_from(columns[column])
@@ -184,18 +186,11 @@ def asking(table: str, depth: int = 2, *, root: bool = True) -> st.SearchStrateg
     embeds: st.SearchStrategy[tuple[Embedding, ...]] = st.just(())
     links = LINKS[table]
     if depth and links:
-        one = st.sampled_from(sorted(links)).flatmap(
-            lambda name: st.builds(
-                Embedding,
-                st.just(name),
-                st.one_of(
-                    asking(links[name].target, depth - 1, root=False),
-                    aggregated(links[name].target, 0, 1),
-                ),
-                st.booleans(),
-            )
-        )
-        embeds = st.lists(one, max_size=2, unique_by=lambda each: each.relation).map(tuple)
+
+        def drawn(target: str) -> st.SearchStrategy[Asking]:
+            return st.one_of(asking(target, depth - 1, root=False), aggregated(target, 0, 1))
+
+        embeds = related(table, drawn, to_one=False, most=2)
     plain = st.builds(
         Asking,
         st.just(table),
@@ -233,13 +228,16 @@ def plain_one(table: str) -> st.SearchStrategy[Asking]:
 
 
 def related(
-    table: str, drawn: Callable[[str], st.SearchStrategy[Asking]], *, to_one: bool = True
+    table: str, drawn: Callable[[str], st.SearchStrategy[Asking]], *, to_one: bool = True, most: int = 1
 ) -> st.SearchStrategy[tuple[Embedding, ...]]:
-    """At most one relation; ``to_one``: to one row alone."""
+    """Relations, ``most`` of them; ``to_one``: each to one row alone."""
     links = {name: link for name, link in LINKS[table].items() if link.to_one or not to_one}
     if not links:
         return st.just(())
-    one = st.sampled_from(sorted(links)).flatmap(
-        lambda name: st.builds(Embedding, st.just(name), drawn(links[name].target), st.booleans())
-    )
-    return st.lists(one, max_size=1).map(tuple)
+
+    @cache
+    def one(name: str) -> st.SearchStrategy[Embedding]:
+        return st.builds(Embedding, st.just(name), drawn(links[name].target), st.booleans())
+
+    found = st.sampled_from(sorted(links)).flatmap(one)
+    return st.lists(found, max_size=most, unique_by=lambda each: each.relation).map(tuple)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from behaviour.door import Answer, Door
@@ -20,10 +20,18 @@ from properties.wire import Level, Write, aggregates, encoded, key_of, plain_rea
 HEADERS = ("content-range", "content-type", "preference-applied", "location", "content-profile", "proxy-status")
 
 
-def fuzzed(share: int) -> settings:
-    """This share, in percent, of ten thousand requests where nothing is spared, of less elsewhere."""
-    examples = max(settings().max_examples * share // 2, 10)
-    return settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+PARTS = 4
+"""Into which each test falls, so that several processes share its requests."""
+
+
+def fuzzed(share: int, part: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """This share, in percent, of ten thousand requests in CI, of fewer elsewhere; one of its parts."""
+    examples = max(settings().max_examples * share // 2 // PARTS, 5)
+    spared = settings(max_examples=examples, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    return lambda ask: seed(part)(spared(ask))
+
+
+in_parts = pytest.mark.parametrize("part", range(PARTS))
 
 
 @pytest.fixture(scope="module")
@@ -77,42 +85,57 @@ def agree(doors: tuple[Library, Library], method: str, target: str, headers: dic
     assert told(one) == told(other), f"{method} {target} {headers} {body}"
 
 
-@fuzzed(45)
-@given(level=reads(), headers=read_headers())
-def test_reads_mean_the_same(doors: tuple[Library, Library], level: Level, headers: dict[str, str]) -> None:
-    agree(doors, "GET", level.target(), headers)
+@in_parts
+def test_reads_mean_the_same(doors: tuple[Library, Library], part: int) -> None:
+    @fuzzed(45, part)
+    @given(level=reads(), headers=read_headers())
+    def ask_both(level: Level, headers: dict[str, str]) -> None:
+        agree(doors, "GET", level.target(), headers)
+
+    ask_both()
 
 
-@fuzzed(10)
-@given(target=aggregates())
-def test_aggregates_mean_the_same(doors: tuple[Library, Library], target: str) -> None:
-    one, other = (ask(door, "GET", target, {}) for door in doors)
-    assert told(one, ordered=False) == told(other, ordered=False), target
+@in_parts
+def test_aggregates_mean_the_same(doors: tuple[Library, Library], part: int) -> None:
+    @fuzzed(10, part)
+    @given(target=aggregates())
+    def ask_both(target: str) -> None:
+        one, other = (ask(door, "GET", target, {}) for door in doors)
+        assert told(one, ordered=False) == told(other, ordered=False), target
+
+    ask_both()
 
 
-@fuzzed(10)
-@given(write=writes())
-def test_writes_mean_the_same_and_leave_the_same(doors: tuple[Library, Library], write: Write) -> None:
-    for door in doors:
-        door.restore()
-    agree(doors, write.method, write.target, write.headers, write.body)
-    order = ",".join(key_of(write.table))
-    agree(doors, "GET", f"/{write.table}?order={encoded(order)}", {"as": "service"})
+@in_parts
+def test_writes_mean_the_same_and_leave_the_same(doors: tuple[Library, Library], part: int) -> None:
+    @fuzzed(10, part)
+    @given(write=writes())
+    def ask_both(write: Write) -> None:
+        for door in doors:
+            door.restore()
+        agree(doors, write.method, write.target, write.headers, write.body)
+        order = ",".join(key_of(write.table))
+        agree(doors, "GET", f"/{write.table}?order={encoded(order)}", {"as": "service"})
+
+    ask_both()
 
 
-@fuzzed(35)
-@given(level=plain_reads(), counted=st.booleans())
-def test_reads_mean_what_sql_says(
-    doors: tuple[Library, Library], reference: Reference, level: Level, counted: bool
-) -> None:
+@in_parts
+def test_reads_mean_what_sql_says(doors: tuple[Library, Library], reference: Reference, part: int) -> None:
     _, door = doors
-    headers = {"prefer": "count=exact"} if counted else {}
-    answer = ask(door, "GET", level.target(), headers)
-    rows, total = reference.answer(level)
-    if counted and level.offset is not None and level.offset > total:
-        assert answer.status == 416
-        return
-    assert answer.status in (200, 206), (answer.body, level.target())
-    assert canonical(read(answer.body.decode())) == canonical(read(rows)), level.target()
-    if counted:
-        assert answer.headers["content-range"].partition("/")[2] == str(total)
+
+    @fuzzed(35, part)
+    @given(level=plain_reads(), counted=st.booleans())
+    def ask_both(level: Level, counted: bool) -> None:
+        headers = {"prefer": "count=exact"} if counted else {}
+        answer = ask(door, "GET", level.target(), headers)
+        rows, total = reference.answer(level)
+        if counted and level.offset is not None and level.offset > total:
+            assert answer.status == 416
+            return
+        assert answer.status in (200, 206), (answer.body, level.target())
+        assert canonical(read(answer.body.decode())) == canonical(read(rows)), level.target()
+        if counted:
+            assert answer.headers["content-range"].partition("/")[2] == str(total)
+
+    ask_both()

@@ -18,7 +18,7 @@ const all = { pagination: { page: 1, perPage: 10 }, sort: { field: 'number', ord
 test('the schema is read', async () => {
   const schema = await ada.getSchema()
   assert.equal(schema.swagger, '2.0')
-  assert.deepEqual(Object.keys(schema.definitions).sort(), ['likes', 'note_tags', 'notes', 'orgs', 'tags', 'users'])
+  assert.deepEqual(Object.keys(schema.definitions).sort(), ['boards', 'likes', 'note_tags', 'notes', 'orgs', 'tags', 'users'])
   for (const name of Object.keys(schema.definitions)) assert.ok(schema.paths[`/${name}`].get, name)
 })
 
