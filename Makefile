@@ -4,11 +4,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 READY := .venv/.ready
+MEASURING := bench/.venv/.ready
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci golden every budget docs try
+.PHONY: help setup demo test check ci golden every budget bench docs try
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,16 @@ every: $(READY) ## every test there is, property tests at their longest
 
 budget: $(READY) ## the budgets: calls per request, import time, memory
 	$(BIN)/pytest -s tests/budgets
+
+bench: $(MEASURING) ## measure Backstay and its peers, and write docs/benchmarks.md; takes an hour (BENCH="--help")
+	PYTHONPATH=examples bench/.venv/bin/python -m bench $(BENCH)
+
+$(MEASURING): bench/requirements.txt bench/constraints.txt constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Backstay needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
+	@test -x bench/.venv/bin/python || $(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -c bench/constraints.txt -r bench/requirements.txt
+	@touch $@
 
 docs: $(READY) ## write the generated reference pages
 	$(BIN)/python tools/reference.py

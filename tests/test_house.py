@@ -52,11 +52,11 @@ DOORS = {
 
 def modules(*folders: Path) -> Iterator[Path]:
     for folder in folders:
-        yield from sorted(folder.rglob("*.py"))
+        yield from sorted(path for path in folder.rglob("*.py") if ".venv" not in path.parts)
 
 
 def sources() -> Iterator[Path]:
-    return modules(PACKAGE, ROOT / "tools", ROOT / "examples")
+    return modules(PACKAGE, ROOT / "tools", ROOT / "examples", ROOT / "bench")
 
 
 def place(path: Path) -> str:
