@@ -146,7 +146,7 @@ class Asking:
             for name, column in self.aggregates
         ]
         spread = [each.node(f"{prefix}{each.relation}__") for each in self.spreads]
-        return (*picks, *[embed.node() for embed in self.embeds], *spread)
+        return (*picks, *[embed.node(key=f"{prefix}{embed.relation}") for embed in self.embeds], *spread)
 
     def answer(self, world: World, rules: Rules) -> tuple[list[Row], int]:
         """The rows of the page, and how many there are in all."""
@@ -172,7 +172,8 @@ class Asking:
         """What a row shows; with a prefix, inside a spread, where there may be none."""
         shown = {f"{prefix}{column}": None if row is None else row[column] for column in self.columns}
         for embed in self.embeds:
-            shown[embed.relation] = embed.show(self.table, row, world, rules) if row is not None else None
+            key = f"{prefix}{embed.relation}"
+            shown[key] = embed.show(self.table, row, world, rules) if row is not None else None
         for spread in self.spreads:
             one = None if row is None else spread.one(self.table, row, world, rules)
             shown |= spread.asking.show(one, world, rules, f"{prefix}{spread.relation}__")
@@ -220,11 +221,12 @@ class Embedding:
     asking: Asking
     inner: bool = False
 
-    def node(self, prefix: str | None = None) -> Embed:
-        """With a prefix for the keys: a spread."""
+    def node(self, prefix: str | None = None, *, key: str | None = None) -> Embed:
+        """With a prefix for the keys: a spread; else with a key of its own."""
         inner = self.asking
         return Embed(
             self.relation,
+            alias=key if key != self.relation else None,
             items=inner.items(prefix or ""),
             join=Join.INNER if self.inner else Join.LEFT,
             spread=prefix is not None,

@@ -418,7 +418,8 @@ def drawn_embed(draw: Draw, level: Level, link: Link, depth: int, *, plain: bool
     if any(each.key == link.key for each in level.embeds):
         return
     alias = "" if chance(draw, 2) else f"e{len(level.embeds)}"
-    if any(each.link.key == link.key for each in level.embeds):
+    # Where a column and an embed have one name, what is null is the embed: SQL would say so of the column.
+    if any(each.link.key == link.key for each in level.embeds) or (plain and link.key in KINDS[level.table]):
         alias = f"e{len(level.embeds)}"
     embed = Embed(link, alias, inside)
     if not plain and chance(draw, 4) and not inside.embeds:
