@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## serve the example application, with data, on port 8000 (PORT=...)
 	$(BIN)/python examples/demo.py --port $(PORT)
 
-test: $(READY) ## the tests that take under a minute in all
+test: $(READY) ## all tests but the long ones: about three minutes on two cores
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not every and not slow and not processes and not compliance"
 
 check: $(READY) ## format, lint, floors, types, house rules, docs
