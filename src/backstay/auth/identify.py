@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -50,19 +51,27 @@ def identify(
     if token is None:
         if not keys.anonymous:
             raise AnonymousDisabled
-        return _holder(keys, Role.ANON)
+        caller = _holder(keys, Role.ANON)
+        if verified is not None:
+            verified.remember((None, None), caller, math.inf)
+        return caller
     time_now = time.time() if now is None else now
     caller = _who(token, keys, verified, time_now, is_apikey=bearer is None)
     holder = caller
     if apikey is not None and apikey != token:
         holder = _who(apikey, keys, verified, time_now, is_apikey=True)
-    if (
-        (caller.role is Role.SERVICE or holder.role is Role.SERVICE)
-        and not keys.secret_in_browser
-        and comes_from_browser(headers)
-    ):
-        raise SecretKeyInBrowser(hint="Use the publishable key here, and the secret key only on servers.")
+    if caller.role is Role.SERVICE or holder.role is Role.SERVICE:
+        if not keys.secret_in_browser and comes_from_browser(headers):
+            raise SecretKeyInBrowser(hint="Use the publishable key here, and the secret key only on servers.")
+    elif verified is not None:
+        sent = (_encoded(headers.get("authorization")), _encoded(apikey))
+        expires = min(verified.expiry(each) for each in (token, apikey or token))
+        verified.remember(sent, caller, expires)
     return caller
+
+
+def _encoded(header: str | None) -> bytes | None:
+    return None if header is None else header.encode("latin-1")
 
 
 def comes_from_browser(headers: Mapping[str, str]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 from backstay.dialects.connect import Engine
 from backstay.dialects.dialect import Explaining, Row, Statement, Transaction
@@ -11,7 +12,7 @@ from backstay.dialects.hooked import has_hooks, write_with_hooks
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Writing, compile_write
 from backstay.errors import RequestError
-from backstay.plan.cache import Cache
+from backstay.plan.cache import Cache, Entry
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read
 from backstay.query.nodes import Delete, Insert, Select, Update
@@ -78,6 +79,18 @@ class Road:
             return await write(transaction, compiled, values, caller, judge)
 
         return await self.engine.database.write(work, caller.local)
+
+    async def read(self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller) -> Reply:
+        """Answer a read whose shape is known.
+
+        Arguments:
+            entry: what its shape leads to.
+            values: of the query.
+            caller: whose rules hold.
+        """
+        compiled = self.cache.compiled(entry, caller)
+        assert isinstance(compiled, Statement)
+        return await fetch(self.engine.database, compiled, values, caller)
 
     async def explain(
         self,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from backstay.schema.exchange import Request
 
-__all__ = ["Request", "Response"]
+__all__ = ["Ready", "Request", "Response"]
+
+Lines: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+_set: Final = object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +21,30 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+
+    @property
+    def lines(self) -> Lines | None:
+        """The headers as they are sent, where they are ready."""
+        return None
+
+
+class Ready(Response):
+    """A response whose headers are encoded already, and known to be sound: names, values, and its Content-Length."""
+
+    __slots__ = ("_lines",)
+    _lines: Lines
+
+    def __init__(self, status: int, lines: Lines, body: bytes) -> None:
+        _set(self, "status", status)
+        _set(self, "_lines", lines)
+        _set(self, "body", body)
+
+    @property
+    def lines(self) -> Lines:
+        """The headers as they are sent."""
+        return self._lines
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The same as text."""
+        return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._lines)

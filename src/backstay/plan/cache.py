@@ -22,7 +22,15 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Entry(Generic[T]):
+class Entry(Generic[T]):
+    """What a shape leads to.
+
+    Arguments:
+        resolved: the query of that shape, its names looked up.
+        questions: what its rules ask of the caller.
+        compiled: by the answers, and by whether the caller has a time zone.
+    """
+
     resolved: Resolved
     questions: tuple[Question, ...]
     compiled: dict[Any, T] = field(default_factory=dict)
@@ -43,7 +51,7 @@ class Cache(Generic[T]):
         self._compile = compile
         self._size = size
         self._aggregates = aggregates
-        self._entries: OrderedDict[Shape, _Entry[T]] = OrderedDict()
+        self._entries: OrderedDict[Shape, Entry[T]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,30 +78,41 @@ class Cache(Generic[T]):
             self._entries.move_to_end(shape)
         if refusal is not None:
             raise refusal
+        return self.compiled(entry, caller), values
+
+    def entry(self, shape: Shape) -> Entry[T] | None:
+        """What a shape leads to, while it is kept."""
+        return self._entries.get(shape)
+
+    def compiled(self, entry: Entry[T], caller: Caller) -> T:
+        """What answers queries of a shape for a caller.
+
+        Raises:
+            RequestError: a rule refuses the caller.
+        """
         answers = None if caller.passes_rules else tuple([question.ask(caller) for question in entry.questions])
-        zoned = caller.timezone is not None
-        key = (answers, zoned)
+        key = (answers, caller.timezone is not None)
         compiled = entry.compiled.get(key)
         if compiled is None:
-            compiled = entry.compiled[key] = self._compile(self._plan(entry, answers, zoned))
-        return compiled, values
+            compiled = entry.compiled[key] = self._compile(self._plan(entry, *key))
+        return compiled
 
     def plan(self, query: Select | Insert | Update | Delete, caller: Caller) -> Plan:
         """The plan of a query, made anew: for explanations."""
         resolved = self._resolve(query, caller)
         asks = asked(resolved, self.schema)
         answers = None if caller.passes_rules else tuple(question.ask(caller) for question in asks)
-        return self._plan(_Entry(resolved, asks), answers, caller.timezone is not None)
+        return self._plan(Entry(resolved, asks), answers, caller.timezone is not None)
 
-    def _plan(self, entry: _Entry[T], answers: tuple[Any, ...] | None, zoned: bool) -> Plan:
+    def _plan(self, entry: Entry[T], answers: tuple[Any, ...] | None, zoned: bool) -> Plan:
         if answers is None:
             return guard(entry.resolved, self.schema, None, zoned=zoned)
         subjects = (question.subject for question in entry.questions)
         return guard(entry.resolved, self.schema, dict(zip(subjects, answers, strict=True)), zoned=zoned)
 
-    def _enter(self, shape: Shape, query: Select | Insert | Update | Delete, caller: Caller) -> _Entry[T]:
+    def _enter(self, shape: Shape, query: Select | Insert | Update | Delete, caller: Caller) -> Entry[T]:
         resolved = self._resolve(query, caller)
-        entry: _Entry[T] = _Entry(resolved, asked(resolved, self.schema))
+        entry: Entry[T] = Entry(resolved, asked(resolved, self.schema))
         self._entries[shape] = entry
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)

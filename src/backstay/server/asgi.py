@@ -17,6 +17,7 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 # Answers depend on who asks, and Vary does not name every header that tells so; nobody keeps one unless told to.
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_OURS: Final = (_NOSNIFF, _NO_STORE)
 _CLOSE: Final = (b"connection", b"close")
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -33,24 +34,28 @@ def frame(response: Response, method: str, *, extra: Headers = (), closing: bool
     Raises:
         ValueError: a header's value would break out of its line.
     """
+    headers = _lines(response, method) if response.lines is None or method == "HEAD" else [*response.lines, *_OURS]
+    headers.extend(extra)
+    if closing:
+        headers.append(_CLOSE)
+    bodiless = method == "HEAD" or response.status in _WITHOUT_BODY
+    return (
+        {"type": "http.response.start", "status": response.status, "headers": headers},
+        {"type": "http.response.body", "body": b"" if bodiless else response.body},
+    )
+
+
+def _lines(response: Response, method: str) -> list[tuple[bytes, bytes]]:
     named = dict(response.headers)
     text = "".join([value for _, value in response.headers])
     if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError("a header of the answer holds a line break")
     headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
-    body = response.body
     if method == "HEAD" or response.status in _WITHOUT_BODY:
         headers = [header for header in headers if header[0] != b"content-length"]
-        body = b""
     elif "content-length" not in named:
-        headers.append((b"content-length", b"%d" % len(body)))
+        headers.append((b"content-length", b"%d" % len(response.body)))
     headers.append(_NOSNIFF)
     if "cache-control" not in named:
         headers.append(_NO_STORE)
-    headers.extend(extra)
-    if closing:
-        headers.append(_CLOSE)
-    return (
-        {"type": "http.response.start", "status": response.status, "headers": headers},
-        {"type": "http.response.body", "body": body},
-    )
+    return headers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -75,12 +76,16 @@ class Assembly:
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
         timed = Timed(self.rest, self.identify) if self.settings.server_timing else None
-        front_ends = [FrontEnd(REST, timed or self.rest)]
+        # What is timed step by step takes all steps.
+        front_ends = [
+            FrontEnd(REST, timed) if timed is not None else FrontEnd(REST, self.rest, prepared=self.rest.prepared)
+        ]
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(
             front_ends,
             identify=timed.identify if timed is not None else self.identify,
+            recall=self.recall if timed is None else None,
             render=self.render,
             settings=self.settings,
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
@@ -96,6 +101,10 @@ class Assembly:
     def identify(self, headers: Any) -> Caller:
         """Who sent a request with these headers."""
         return identify(headers, self._keys, self._verified)
+
+    def recall(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Who sent a request, where the same headers were sent before; None where only :meth:`identify` tells."""
+        return self._verified.recall(headers, time.time())
 
     def render(self, error: BackstayError, caller: Caller) -> Response:
         """An error in the words of the REST front end."""

@@ -34,16 +34,16 @@ class Cors:
             (b"access-control-expose-headers", _EXPOSED.encode()),
         )
 
-    def answer(self, origin: str | None) -> Headers:
+    def answer(self, origin: bytes | None) -> Headers:
         """The headers to add to an answer for a page of ``origin`` (None: not a page)."""
         if origin is None:
             return self._elsewhere
         if self._any:
             return self._everyone
-        if origin not in self._origins:
+        if origin.decode("latin-1") not in self._origins:
             return self._elsewhere
         return (
-            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-origin", origin),
             (b"access-control-allow-credentials", b"true"),
             (b"access-control-expose-headers", _EXPOSED.encode()),
             (b"vary", b"Origin"),

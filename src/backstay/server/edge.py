@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from backstay.errors import (
     BackstayError,
@@ -41,11 +41,14 @@ from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
 from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount, is_under
 from backstay.server.pages import answer_page
-from backstay.server.watch import Visit, Watch
+from backstay.server.watch import Visit, Watch, resume
 from backstay.settings import Settings
 
-Answer: TypeAlias = Callable[[Request, Caller], Awaitable[Response]]
+Answering: TypeAlias = Coroutine[Any, Any, Response]
+Answer: TypeAlias = Callable[[Request, Caller], Answering]
+Prepared: TypeAlias = Callable[[str, str, Mapping[bytes, bytes]], Callable[[Caller], Answering] | None]
 Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
+Recall: TypeAlias = Callable[[Mapping[bytes, bytes]], Caller | None]
 Render: TypeAlias = Callable[[BackstayError, Caller], Response]
 
 _LAST_RESORT: Final = Response(
@@ -58,12 +61,14 @@ class FrontEnd:
     """A protocol under its prefix (``/rest/v1``).
 
     ``answer`` gets every request below the prefix, with the prefix taken off its path. ``render`` words an error in
-    the protocol's own way (None: as the front door does).
+    the protocol's own way (None: as the front door does). ``prepared`` is given the path, the query string and the raw
+    headers of a GET first, and tells what answers it at once, if anything does.
     """
 
     prefix: str
     answer: Answer
     render: Render | None = None
+    prepared: Prepared | None = None
 
 
 class Edge:
@@ -72,6 +77,7 @@ class Edge:
     Arguments:
         front_ends: the protocols served, each under its prefix.
         identify: tells the caller from a request's headers, or raises.
+        recall: tells the caller from headers that were sent before (None: nobody remembers).
         render: words an error; it gets a BackstayError always.
         settings: ``max_body``, ``max_url`` and ``cors_origins`` are read.
         mounts: applications beside ours.
@@ -92,6 +98,7 @@ class Edge:
         front_ends: Sequence[FrontEnd],
         *,
         identify: Identify,
+        recall: Recall | None = None,
         render: Render,
         settings: Settings,
         mounts: Sequence[Mount] = (),
@@ -109,6 +116,7 @@ class Edge:
         self._mounts = tuple(sorted(guests, key=lambda guest: len(guest.prefix), reverse=True))
         self._pages = dict(pages or {})
         self._identify = identify
+        self._recall = recall or (lambda headers: None)
         self._render = render
         self._max_url = settings.max_url
         self._max_body = settings.max_body
@@ -165,25 +173,35 @@ class Edge:
         """Answer a request that could not even be read; what follows it on the connection cannot be trusted."""
         method, path = str(scope.get("method", "")), str(scope.get("path", ""))[:200]
         observe(RequestRefused(method, path, error.status, error.message))
-        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
-        head = Head(method, path, "", {} if origin is None else {"origin": origin}, 0, scope.get("http_version", "1.1"))
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        head = Head(
+            method, path, "", {} if origin is None else {b"origin": origin}, 0, scope.get("http_version", "1.1")
+        )
         await self._send(send, self._word(self._render, error, ANONYMOUS), head, closing=True)
 
     async def _serve_front_end(self, front_end: FrontEnd, head: Head, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        if is_preflight(head.method, head.headers):
+        if head.method == "OPTIONS" and is_preflight(head.method, head.headers):
             await self._send_unread(self._cors.answer_preflight(head.headers), head, receive, send)
             return
-        visit = self._watch.enter(receive, reading=head.length != 0)
+        visit = self._watch.enter(receive, reading=True) if head.length != 0 else None
         caller = ANONYMOUS
         closing = unread = False
         try:
-            caller = self._identify(head.headers)
-            body = await self._read(visit, head) if visit.reading else b""
-            path = head.path[len(front_end.prefix) :] or "/"
-            response = await front_end.answer(Request(head.method, path, head.query, head.headers, body), caller)
+            caller = self._recall(head.raw) or self._identify(head.headers)
+            if visit is not None:
+                response = await self._ask(front_end, head, caller, await self._read(visit, head))
+            else:
+                answering = self._ask(front_end, head, caller)
+                try:
+                    waiting = answering.send(None)
+                except StopIteration as done:
+                    response = done.value
+                else:
+                    visit = self._watch.enter(receive, reading=False)
+                    response = await resume(answering, waiting)
         except asyncio.CancelledError:
-            if not visit.left:
+            if visit is None or not visit.left:
                 raise
             observe(CallerLeft(head.method, head.path, (time.perf_counter() - began) * 1000))
             return
@@ -193,12 +211,22 @@ class Edge:
             unread = not await _is_drained(visit, head)
             closing = unread or isinstance(error, LengthRequired)
         finally:
-            self._watch.leave(visit)
+            if visit is not None:
+                self._watch.leave(visit)
         start, content = self._frame(response, head, closing)
         await send(start)
         await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
+
+    def _ask(self, front_end: FrontEnd, head: Head, caller: Caller, body: bytes = b"") -> Answering:
+        """What answers a request, by the shortest way there is."""
+        path = head.path[len(front_end.prefix) :] or "/"
+        if front_end.prepared is not None and head.method == "GET" and not body:
+            answer = front_end.prepared(path, head.query, head.raw)
+            if answer is not None:
+                return answer(caller)
+        return front_end.answer(Request(head.method, path, head.query, head.headers, body), caller)
 
     async def _read(self, visit: Visit, head: Head) -> bytes:
         try:
@@ -213,7 +241,7 @@ class Edge:
         return body
 
     def _frame(self, response: Response, head: Head, closing: bool) -> tuple[Message, Message]:
-        extra = self._cors.answer(head.headers.get("origin"))
+        extra = self._cors.answer(head.raw.get(b"origin"))
         closing = closing and not head.version.startswith(("2", "3"))
         try:
             return frame(response, head.method, extra=extra, closing=closing)
@@ -323,9 +351,9 @@ class Edge:
             observe(RequestFinished(head.method, route, status, milliseconds, caller.role.value))
 
 
-async def _is_drained(visit: Visit, head: Head) -> bool:
+async def _is_drained(visit: Visit | None, head: Head) -> bool:
     """Whether nothing of the request is left on the connection, having dropped what was little."""
-    if not visit.reading or head.length == 0:
+    if visit is None or not visit.reading or head.length == 0:
         return True
     if visit.slow:
         return False
@@ -339,7 +367,7 @@ async def _is_drained(visit: Visit, head: Head) -> bool:
 
 async def _send_and_linger(content: Message, head: Head, receive: Receive, send: Send) -> None:
     """Send the whole answer, but end it only when the client has stopped sending, or had time to."""
-    if "expect" in head.headers:
+    if b"expect" in head.raw:
         await send(content)
         return
     await send({**content, "more_body": True})

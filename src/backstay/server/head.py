@@ -7,8 +7,9 @@ So all is checked here, whichever server is in front.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from backstay.errors import HeadersTooLarge, Malformed, MethodNotAllowed, UrlTooLong
@@ -20,23 +21,35 @@ MOST_HEADER_BYTES: Final = 64 * 1024
 _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%-]+(?::\d{0,5})?|\[[0-9A-Fa-f:.]+\](?::\d{0,5})?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte != 0x09)
-_ONCE: Final = frozenset({"host", "content-length", "content-type", "authorization", "apikey", "transfer-encoding"})
+_ONCE: Final = frozenset(
+    {b"host", b"content-length", b"content-type", b"authorization", b"apikey", b"transfer-encoding"}
+)
 _MOST_DIGITS: Final = 18
 
 
-class Head(NamedTuple):
+@dataclass(slots=True)
+class Head:
     """What comes before a request's body.
 
-    ``path`` and ``query`` are raw (still percent-encoded). ``length`` is the body's length where it is declared, 0
-    where there is no body, and None where only reading tells.
+    ``path`` and ``query`` are raw (still percent-encoded). ``raw`` are the headers as they came, by name in lower
+    case, those that stand repeatedly joined. ``length`` is the body's length where it is declared, 0 where there is no
+    body, and None where only reading tells.
     """
 
     method: str
     path: str
     query: str
-    headers: dict[str, str]
+    raw: dict[bytes, bytes]
     length: int | None
     version: str
+    _headers: dict[str, str] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers as text. They are only decoded when somebody asks: a warm request looks at few of them."""
+        if self._headers is None:
+            self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw.items()}
+        return self._headers
 
 
 def read_head(scope: Scope, max_url: int) -> Head:
@@ -55,7 +68,7 @@ def read_head(scope: Scope, max_url: int) -> Head:
     if method in ("TRACE", "CONNECT"):
         raise MethodNotAllowed(f"Unsupported HTTP method: {method}")
     version: str = scope.get("http_version", "1.1")
-    headers = _read_headers(scope["headers"])
+    raw = _read_headers(scope["headers"])
     raw_path = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
     raw_query: bytes = scope["query_string"]
     if len(raw_path) + len(raw_query) >= max_url:
@@ -64,59 +77,59 @@ def read_head(scope: Scope, max_url: int) -> Head:
     root = scope.get("root_path")
     if root and path.startswith(root):
         path = path[len(root) :]
-    _check_host(headers.get("host"), version)
-    return Head(method, path, _read_query(raw_query), headers, _read_length(headers, version), version)
+    _check_host(raw.get(b"host"), version)
+    return Head(method, path, _read_query(raw_query), raw, _read_length(raw, version), version)
 
 
-def _read_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    if len(raw) > MOST_HEADERS:
+def _read_headers(given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    if len(given) > MOST_HEADERS:
         raise HeadersTooLarge
-    values = b"".join([value for _, value in raw])
+    headers = dict(given)
+    repeated = len(headers) != len(given)
+    values = b"".join([value for _, value in given] if repeated else headers.values())
     if len(values) > MOST_HEADER_BYTES:
         raise HeadersTooLarge
     if len(values.translate(None, _CONTROL_BYTES)) != len(values):
         raise Malformed("A header holds a control character.")
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    return headers if len(headers) == len(raw) else _join_headers(raw)
+    return _join_headers(given) if repeated else headers
 
 
-def _join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _join_headers(given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Repeated headers as one, save those of which two could mean two different requests."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+    headers: dict[bytes, bytes] = {}
+    for name, value in given:
         if name not in headers:
             headers[name] = value
         elif name in _ONCE:
-            raise Malformed(f"The header {name} is given twice.")
+            raise Malformed(f"The header {name.decode('latin-1')} is given twice.")
         else:
-            headers[name] += ("; " if name == "cookie" else ", ") + value
+            headers[name] += (b"; " if name == b"cookie" else b", ") + value
     return headers
 
 
 @lru_cache(maxsize=1024)
-def _check_host(host: str | None, version: str) -> None:
+def _check_host(host: bytes | None, version: str) -> None:
     # Some servers hand over an empty Host where there is none; only HTTP/1.0 may lack one.
     if not host:
         if version in ("1", "1.0"):
             return
         raise Malformed("The header host is missing.")
-    if _HOST.fullmatch(host) is None:
+    if _HOST.fullmatch(host.decode("latin-1")) is None:
         raise Malformed("The header host is not a host.")
 
 
-def _read_length(headers: dict[str, str], version: str) -> int | None:
-    declared = headers.get("content-length")
-    coding = headers.get("transfer-encoding")
+def _read_length(headers: dict[bytes, bytes], version: str) -> int | None:
+    declared = headers.get(b"content-length")
+    coding = headers.get(b"transfer-encoding")
     if coding is not None:
         if declared is not None:
             raise Malformed("A request has content-length or transfer-encoding, never both.")
-        if coding.lower() != "chunked" or version != "1.1":
+        if coding.lower() != b"chunked" or version != "1.1":
             raise Malformed("The only transfer-encoding is chunked, in HTTP/1.1.")
         return None
     if declared is None:
         return None if version.startswith(("2", "3")) else 0
-    if not declared.isdecimal() or len(declared) > _MOST_DIGITS:
+    if not declared.isdigit() or len(declared) > _MOST_DIGITS:
         raise Malformed("The header content-length is not a length.")
     return int(declared)
 

@@ -8,7 +8,7 @@ PREFLIGHT = {"origin": "https://app.example", "access-control-request-method": "
 
 
 def answer(cors: Cors, origin: str | None) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in cors.answer(origin)}
+    return {name.decode(): value.decode() for name, value in cors.answer(None if origin is None else origin.encode())}
 
 
 def test_every_page_may_call_by_default() -> None:

@@ -38,7 +38,8 @@ def read(*arguments: Any, **more: Any) -> Head:
 
 def test_a_plain_request_is_read() -> None:
     head = read("/rest/v1/notes", "select=id", ("accept", "*/*"))
-    assert head == Head("GET", "/rest/v1/notes", "select=id", {"host": "localhost:8000", "accept": "*/*"}, 0, "1.1")
+    assert head == Head("GET", "/rest/v1/notes", "select=id", {b"host": b"localhost:8000", b"accept": b"*/*"}, 0, "1.1")
+    assert head.headers == {"host": "localhost:8000", "accept": "*/*"}
 
 
 def test_paths_and_queries_stay_percent_encoded() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import orjson
@@ -93,7 +93,7 @@ class SQLite:
         if writer is not None:
             await asyncio.to_thread(writer.close)
 
-    async def fetch(self, text: str, parameters: Sequence[object], local: Local = ()) -> list[Row]:
+    def fetch(self, text: str, parameters: Sequence[object], local: Local = ()) -> Coroutine[Any, Any, list[Row]]:
         """Run one reading statement on its own and return its rows. It cannot write.
 
         Raises:
@@ -104,7 +104,7 @@ class SQLite:
         """
         if local:
             raise _no_settings(local)
-        return await _open(self._reader).fetch(text, parameters)
+        return _open(self._reader).fetch(text, parameters)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.

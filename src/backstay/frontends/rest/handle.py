@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from backstay.dialects.call.find import find_function
 from backstay.dialects.call.returned import find_rows
@@ -19,6 +19,7 @@ from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
+from backstay.frontends.rest.prepared import PreparedRequests
 from backstay.frontends.rest.respond import check, describe, respond, respond_plan
 from backstay.plan.cache import Cache, may_know
 from backstay.plan.find import find_resource
@@ -33,6 +34,8 @@ from backstay.settings import Settings
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
 """Runs a function for a caller, and lets the judge see its reply before the commit."""
 
+Answering: TypeAlias = Callable[[Caller], Coroutine[Any, Any, Response]]
+"""Answers one request, for whoever sent it."""
 
 _ROOT_METHODS: Final = ("OPTIONS", "GET", "HEAD")
 
@@ -59,6 +62,7 @@ class Rest:
         self._call = call
         self._description = description
         self._settings = settings
+        self._prepared = PreparedRequests(road.cache, settings)
 
     async def __call__(self, request: Request, caller: Caller) -> Response:
         """Answer one request.
@@ -71,7 +75,27 @@ class Rest:
         if request.method == "OPTIONS":
             return describe(self._methods(request, caller))
         asked = parse(request, self._settings)
-        return self.respond(asked, await self.fetch(asked, caller), caller)
+        response = self.respond(asked, await self.fetch(asked, caller), caller)
+        self._prepared.learn(request, asked, response)
+        return response
+
+    def prepared(self, path: str, query: str, headers: Mapping[bytes, bytes]) -> Answering | None:
+        """What answers a GET without a body whose like was answered before; None where it has to be read first.
+
+        Arguments:
+            path: raw, without the front end's prefix.
+            query: the raw query string.
+            headers: as they came, by name in lower case.
+        """
+        found = self._prepared.find(path, query, headers)
+        if found is None:
+            return None
+        prepared, filled = found
+
+        async def answer(caller: Caller) -> Response:
+            return prepared.respond(filled, await self._road.read(prepared.entry, filled.values, caller))
+
+        return answer
 
     # The steps of an answer, one by one for those who time them ----------------------------------------------
 

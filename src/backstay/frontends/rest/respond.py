@@ -62,11 +62,9 @@ def check(asked: Asked, reply: Reply) -> None:
     if isinstance(query, Call) and not reply.void:
         _check_media(asked, reply)
     if asked.format.singular and not (reply.scalar or reply.void or reply.media):
-        rows = _count(asked, reply)
-        if rows != 1:
-            raise NotSingular(detail=f"The result contains {rows} rows")
+        check_single(_count(asked, reply))
     if isinstance(query, Select | Call):
-        _check_page(_page(query), reply)
+        check_page(_page(query).offset, reply)
 
 
 def _check_affected(asked: Asked, reply: Reply, most: int) -> None:
@@ -85,11 +83,18 @@ def _check_media(asked: Asked, reply: Reply) -> None:
         raise NotAcceptable(f"None of these media types are available: {', '.join(asked.format.accepted)}")
 
 
-def _check_page(page: Page, reply: Reply) -> None:
-    if reply.total is not None and page.offset > reply.total and not reply.rows:
+def check_single(rows: int) -> None:
+    """NotSingular where one row was asked for, and there are none or many."""
+    if rows != 1:
+        raise NotSingular(detail=f"The result contains {rows} rows")
+
+
+def check_page(first: int, reply: Reply) -> None:
+    """RangeNotSatisfiable where a page begins after the last row."""
+    if reply.total is not None and first > reply.total and not reply.rows:
         raise RangeNotSatisfiable(
             headers={"content-range": content_range(0, 0, reply.total)},
-            detail=f"An offset of {page.offset} was requested, but there are only {reply.total} rows.",
+            detail=f"An offset of {first} was requested, but there are only {reply.total} rows.",
         )
 
 
@@ -158,14 +163,24 @@ def describe(methods: Sequence[str]) -> Response:
 
 
 def _respond_rows(asked: Asked, query: Select, reply: Reply, headers: Headers) -> Response:
-    parameters = write_form(sorted(asked.parameters, key=lambda pair: pair[0]))
-    location = f"/{quote(query.resource, safe='')}{'?' if parameters else ''}{parameters}"
-    status, span = _span(query.page, reply, reply.rows)
+    status, span = span_of(query.page.offset, reply, reply.rows)
+    location = content_location(query, asked.parameters)
     return _with_body(asked, reply, status, [("content-range", span), ("content-location", location), *headers, _VARY])
 
 
+def content_location(query: Select, parameters: Sequence[tuple[str, str | None]]) -> str:
+    """Where rows are to be found: the path, and the parameters in the order of their names.
+
+    Arguments:
+        query: what was asked.
+        parameters: the decoded query string.
+    """
+    written = write_form(sorted(parameters, key=lambda pair: pair[0]))
+    return f"/{quote(query.resource, safe='')}{'?' if written else ''}{written}"
+
+
 def _respond_call(asked: Asked, query: Call, reply: Reply, headers: Headers) -> Response:
-    status, span = _span(_page(query), reply, 1 if reply.scalar or reply.void else reply.rows)
+    status, span = span_of(_page(query).offset, reply, 1 if reply.scalar or reply.void else reply.rows)
     headers = [("content-range", span), *headers, _VARY]
     if reply.void:
         return _overridden(Response(204, tuple(headers)), reply)
@@ -184,9 +199,10 @@ def _overridden(response: Response, reply: Reply) -> Response:
     return Response(status, (*kept, *reply.headers), b"" if status in _BODILESS else response.body)
 
 
-def _span(page: Page, reply: Reply, rows: int) -> tuple[int, str]:
+def span_of(first: int, reply: Reply, rows: int) -> tuple[int, str]:
+    """The status and the Content-Range of ``rows`` rows from row number ``first``."""
     partial = reply.total is not None and rows < reply.total
-    return 206 if partial else 200, content_range(page.offset, rows, reply.total)
+    return 206 if partial else 200, content_range(first, rows, reply.total)
 
 
 def _respond_insert(asked: Asked, query: Insert, reply: Reply, headers: Headers) -> Response:
@@ -246,5 +262,10 @@ def _body(asked: Asked, reply: Reply) -> bytes:
     if media is Media.CSV:
         return write_csv(reply.body, asked.kinds)
     # Exactly one row, as `check` saw: without its brackets the array is the object.
-    body = reply.body.strip()[1:-1] if media is Media.OBJECT and not reply.scalar else reply.body
+    body = single(reply.body) if media is Media.OBJECT and not reply.scalar else reply.body
     return write_document(strip_nulls(read_document(body))).encode() if asked.format.stripped else body
+
+
+def single(body: bytes) -> bytes:
+    """The one row of an array."""
+    return body.strip()[1:-1]

@@ -16,6 +16,7 @@ from backstay.errors import InvalidLiteral, InvalidParameter
 from backstay.schema.kind.kind import BLANKS, Canonical, Kind
 
 _UUID: Final = re.compile(r"(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}", re.IGNORECASE | re.ASCII)
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PAIRS: Final = re.compile(r"(?:[ \t\n\r]*[0-9a-fA-F]{2})*[ \t\n\r]*")
 _OCTAL: Final = re.compile(rb"\\(?:(\\)|([0-3][0-7]{2}))|(\\)")
 
@@ -49,6 +50,8 @@ class Uuid(Kind):
     """A UUID; canonically its text in lower case with dashes."""
 
     def _read(self, text: str) -> str:
+        if _CANONICAL.fullmatch(text):
+            return text
         braced = text[:1] == "{" and text[-1:] == "}"
         digits = text[1:-1] if braced else text
         if not _UUID.fullmatch(digits):

@@ -18,7 +18,7 @@ def read_form(text: str) -> list[tuple[str, str | None]]:
     for part in text.split("&"):
         key, equals, value = part.partition("=")
         if "%" in part or "+" in part:
-            key, value = _decode(key), _decode(value)
+            key, value = decode(key), decode(value)
         if "\0" in key or "\0" in value:
             raise ValueError('invalid byte sequence for encoding "UTF8": 0x00')
         if part:
@@ -26,7 +26,8 @@ def read_form(text: str) -> list[tuple[str, str | None]]:
     return pairs
 
 
-def _decode(text: str) -> str:
+def decode(text: str) -> str:
+    """The text that a key or a value of a form stands for; UnicodeError where it is none."""
     return unquote(text.replace("+", " "), errors="strict")
 
 
