@@ -7,13 +7,15 @@ exception may hold of them is blotted out before it is logged.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Final, TextIO, TypeAlias
 
@@ -302,22 +304,15 @@ def start_logging(
     """
     if level.upper() not in Severity.__members__:
         raise DeclarationError(f"log_level: {level!r} is none of debug, info, warning and error")
-    import structlog
-
     out = sys.stderr if stream is None else stream
     text = out.isatty() if console is None else console
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=out.isatty()) if text else structlog.processors.JSONRenderer()
-    logger = structlog.wrap_logger(
-        structlog.WriteLogger(file=out),  # one write a line, so that the lines of several workers stay whole
-        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True), _order, renderer],
-        wrapper_class=structlog.BoundLogger,
-    )
+    render = _on_console(colors=out.isatty()) if text else _as_json
 
     def log(observation: Observation) -> None:
-        entry = describe(observation)
-        event = str(entry.pop("event"))
-        # structlog names its methods after the levels
-        getattr(logger, str(entry["level"]))(event, **entry)
+        moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        # One write a line, so that the lines of several workers stay whole.
+        out.write(render({"timestamp": moment, **describe(observation)}) + "\n")
+        out.flush()
 
     least = Severity[level.upper()]
     return subscribe(log, *(kind for kind in OBSERVATIONS if kind.severity >= least))
@@ -329,8 +324,8 @@ def describe(observation: Observation) -> dict[str, object]:
     An error of our own says all in its message; of any other the traceback is told.
     """
     entry: dict[str, object] = {
-        "event": (type(observation).__doc__ or "").partition("\n")[0],
         "level": observation.severity.name.lower(),
+        "event": (type(observation).__doc__ or "").partition("\n")[0],
     }
     for field in fields(observation):
         value = getattr(observation, field.name)
@@ -347,8 +342,16 @@ def describe(observation: Observation) -> dict[str, object]:
     return entry
 
 
-def _order(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: entry.pop(name) for name in ("timestamp", "level", "event")} | dict(entry)
+def _as_json(entry: dict[str, object]) -> str:
+    return json.dumps(entry, default=repr)
+
+
+def _on_console(*, colors: bool) -> Callable[[dict[str, object]], str]:
+    # Only people look at a console; a server that logs for programs does without.
+    from structlog.dev import ConsoleRenderer
+
+    renderer = ConsoleRenderer(colors=colors)
+    return lambda entry: str(renderer(None, str(entry["level"]), entry))
 
 
 _BLOTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (

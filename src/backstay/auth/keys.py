@@ -1,4 +1,8 @@
-"""The keys callers are told by: those the settings name, and new ones."""
+"""The keys callers are told by: those the settings name, and new ones.
+
+Public keys are joserfc's. It is imported only for them, for with the cryptography below it, it is a tenth of what an
+idle application holds.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,23 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any, Final, TypeAlias
-
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from backstay.auth.claim import Path, read_path
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Role
 from backstay.settings import Settings
 
-VerificationKey: TypeAlias = OctKey | RSAKey | ECKey | OKPKey
+if TYPE_CHECKING:
+    from backstay.auth.public import PublicKey
+
+VerificationKey: TypeAlias = "bytes | PublicKey"
 
 PUBLISHABLE_PREFIX: Final = "sb_publishable_"
 SECRET_PREFIX: Final = "sb_secret_"
 LEAST_SECRET: Final = 32
-LEAST_RSA_BITS: Final = 2048
 
 _ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {
     ("RSA", ""): "RS256",
@@ -32,20 +35,21 @@ _ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {
 }
 """The one algorithm that each kind of public key verifies; other kinds are not used."""
 
-_MEMBERS: Final = ("kty", "crv", "n", "e", "x", "y")
-"""The members that make a public key; whatever else a file holds (private parts, ``alg``) is left behind."""
+_LIKE_PUBLIC: Final = ("-BEGIN ", "ssh-", "ecdsa-", "sk-")
+"""What stands in every public key that is written as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedKey:
     """A key that verifies tokens, with the one algorithm it does so by.
 
-    ``kid`` is None where the key has no name; it is then tried for a token of any name.
+    ``kid`` is None where the key has no name; it is then tried for a token of any name. The key of HS256 is the
+    secret's bytes.
     """
 
     kid: str | None
     algorithm: str
-    key: VerificationKey
+    key: VerificationKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -121,12 +125,18 @@ def _secret_key(secret: str, problems: list[str]) -> list[TrustedKey]:
     if len(secret.encode()) < LEAST_SECRET:
         problems.append(f"jwt_secret is shorter than {LEAST_SECRET} bytes; a short one can be guessed from a token")
         return []
-    try:
-        key = OctKey.import_key(secret)
-    except ValueError:
+    if _is_public_key(secret):
         problems.append("jwt_secret holds a public key, which anyone may know; put it into jwks")
         return []
-    return [TrustedKey(kid=None, algorithm="HS256", key=key)]
+    return [TrustedKey(kid=None, algorithm="HS256", key=secret.encode())]
+
+
+def _is_public_key(secret: str) -> bool:
+    if not any(mark in secret for mark in _LIKE_PUBLIC) and secret.isprintable():
+        return False
+    from backstay.auth.public import is_public_key
+
+    return is_public_key(secret)
 
 
 def _public_keys(jwks: str, problems: list[str]) -> list[TrustedKey]:
@@ -142,7 +152,7 @@ def _public_keys(jwks: str, problems: list[str]) -> list[TrustedKey]:
     for place, member in enumerate(members):
         try:
             key = _public_key(member)
-        except (JoseError, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             problems.append(f"jwks: key {place + 1} cannot be used: {error}")
         else:
             found.extend([key] if key else [])
@@ -174,19 +184,6 @@ def _public_key(member: Any) -> TrustedKey | None:
     kid = member.get("kid")
     if not isinstance(kid, str | None):
         raise ValueError("its kid is not text")
-    public = {name: value for name, value in member.items() if name in _MEMBERS}
-    return TrustedKey(kid=kid, algorithm=algorithm, key=_import_public(public))
+    from backstay.auth.public import read_public_key
 
-
-def _import_public(public: dict[str, Any]) -> VerificationKey:
-    match public["kty"]:
-        case "RSA":
-            key = RSAKey.import_key(public)
-            bits = key.public_key.key_size
-            if bits < LEAST_RSA_BITS:
-                raise ValueError(f"an RSA key of {bits} bits is too weak; {LEAST_RSA_BITS} are needed")
-            return key
-        case "EC":
-            return ECKey.import_key(public)
-        case _:
-            return OKPKey.import_key(public)
+    return TrustedKey(kid=kid, algorithm=algorithm, key=read_public_key(member))

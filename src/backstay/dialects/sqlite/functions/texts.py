@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import re2  # type: ignore[import-untyped]
-
 from backstay.dialects.sqlite.functions.patterns import Translated, mark, translate, unmark
 from backstay.errors import InvalidPattern
 
@@ -66,6 +64,9 @@ def _prepare(pattern: str, text: str, flags: str, *, capturing: bool) -> tuple[A
 
 @lru_cache(maxsize=512)
 def _compile(pattern: str, flags: str, capturing: bool, marked: bool) -> tuple[Any, Translated]:
+    # Imported with the first pattern: most applications match none.
+    import re2  # type: ignore[import-untyped]
+
     translated = translate(pattern, flags, marked=marked)
     options = re2.Options()
     # Thousands of groups, each asked for its place, take seconds; whether there is a match takes none of them.
