@@ -79,10 +79,11 @@ def _values(served: Served, column: Column) -> Iterator[Finding]:
 def _name(served: Served, column: Column) -> Iterator[Finding]:
     if column.hidden:
         return
-    place = place_of_column(served, column)
     shown = f"{served.name[1]}.{column.name}"
     if column.name in RESERVED:
         message = f"{shown} has a name that query strings use themselves: nobody can filter by it"
-        yield Finding("BS130", message, 'Name it otherwise: mapped_column("position") ...', place)
+        hint = 'Name it otherwise: mapped_column("position") ...'
+        yield Finding("BS130", message, hint, place_of_column(served, column))
     elif "\0" in column.name or column.name != column.name.strip() or not column.name:
+        place = place_of_column(served, column)
         yield Finding("BS130", f"{shown!r} has blanks around it", "Name it without.", place)

@@ -11,7 +11,7 @@ from sqlalchemy.sql import visitors
 
 from backstay.schema.caller import CallerAttribute, SignedIn
 from backstay.schema.check.finding import Finding
-from backstay.schema.check.spelling import pythonic_rules
+from backstay.schema.check.spelling import Spelling
 from backstay.schema.column import Expressed
 from backstay.schema.declaration import Asked, Declarations, Resource
 from backstay.schema.rule import Place, Using
@@ -23,13 +23,14 @@ _STARTING: Final = timedelta(minutes=10)
 
 def check_rules(schema: Schema, declarations: Declarations) -> Iterator[Finding]:
     """Findings about the rules of every resource."""
+    spelling = Spelling()
     for declared in declarations.resources:
         yield from _missing(getattr(declared.model, "__name__", str(declared.model)), declared.asked, declared.place)
-        yield from pythonic_rules(declared.place)
+        yield from spelling.pythonic_rules(declared.place)
         yield from _same_using(declared)
     for reflection in declarations.reflections:
         yield from _missing("what app.reflect() finds", reflection.asked, reflection.place)
-        yield from pythonic_rules(reflection.place)
+        yield from spelling.pythonic_rules(reflection.place)
     for served in schema.resources.values():
         yield from _never(served)
         yield from _callers(schema, served)

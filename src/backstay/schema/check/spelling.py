@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from backstay.schema.check.finding import Finding
@@ -15,37 +15,58 @@ _RULES: Final = ("select", "write", "insert", "update", "delete")
 _INSTEAD: Final = {ast.And: ("and", "&"), ast.Or: ("or", "|")}
 
 
-def pythonic_rules(place: Place) -> Iterator[Finding]:
-    """Findings about how the rules of the declaration at a place are written, in the text of the program itself."""
-    tree = _tree(place.file)
-    if tree is None:
-        return
-    reading = _Reading(_assigned(tree), place.file)
-    for call in _calls(tree, place.line):
-        for keyword in call.keywords:
-            if keyword.arg in _RULES:
-                yield from reading.read(keyword.value)
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The text of a program, as far as it is read here.
+
+    Arguments:
+        calls: the calls that give rules.
+        names: what the names of a module stand for, where they are assigned once.
+    """
+
+    calls: tuple[ast.Call, ...]
+    names: dict[str, ast.expr]
 
 
-@cache
-def _tree(file: str) -> ast.Module | None:
+class Spelling:
+    """How the rules of declarations are written; every file is read once, and forgotten with this."""
+
+    def __init__(self) -> None:
+        self._programs: dict[str, _Program | None] = {}
+
+    def pythonic_rules(self, place: Place) -> Iterator[Finding]:
+        """Findings about how the rules of the declaration at a place are written, in the program's own text."""
+        if place.file not in self._programs:
+            self._programs[place.file] = _read(place.file)
+        program = self._programs[place.file]
+        if program is None:
+            return
+        reading = _Reading(program.names, place.file)
+        for call in _innermost(program.calls, place.line):
+            for keyword in call.keywords:
+                if keyword.arg in _RULES:
+                    yield from reading.read(keyword.value)
+
+
+def _read(file: str) -> _Program | None:
     source = "".join(linecache.getlines(file))
     try:
-        return ast.parse(source) if source else None
+        tree = ast.parse(source) if source else None
     except SyntaxError:
         return None
+    return None if tree is None else _Program(tuple(_calls(tree)), _assigned(tree))
 
 
-def _calls(tree: ast.Module, line: int) -> list[ast.Call]:
-    """The innermost call that spans a line and gives rules."""
-    calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and node.lineno <= line <= (node.end_lineno or node.lineno)
-        and any(keyword.arg in _RULES for keyword in node.keywords)
-    ]
-    return sorted(calls, key=lambda call: (call.end_lineno or 0) - call.lineno)[:1]
+def _calls(tree: ast.Module) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and any(keyword.arg in _RULES for keyword in node.keywords):
+            yield node
+
+
+def _innermost(calls: Sequence[ast.Call], line: int) -> list[ast.Call]:
+    """The innermost of calls that span a line."""
+    spanning = [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
+    return sorted(spanning, key=lambda call: (call.end_lineno or 0) - call.lineno)[:1]
 
 
 def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
