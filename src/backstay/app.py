@@ -149,8 +149,10 @@ class Backstay:
 
     def configure(self, **settings: Any) -> None:
         """Override settings (see :class:`backstay.settings.Settings`), before the application starts; None: leave."""
-        self._overrides.update({name: value for name, value in settings.items() if value is not None})
-        self._forget()
+        given = {name: value for name, value in settings.items() if value is not None}
+        if any(name not in self._overrides or self._overrides[name] != value for name, value in given.items()):
+            self._overrides.update(given)
+            self._forget()
 
     @cached_property
     def settings(self) -> Settings:

@@ -371,6 +371,22 @@ def test_serve_refuses_a_database_that_is_behind_and_says_what_mends_it(
     assert server.stop() == 0, server.printed
 
 
+def test_a_module_of_a_package_is_served(
+    project: Path, backstay: Callable[..., Ran], serving: Callable[..., Serving]
+) -> None:
+    package = project / "company"
+    package.mkdir()
+    (project / "notes.py").rename(package / "notes.py")
+    (package / "__init__.py").touch()
+    (package / "main.py").write_text("from .notes import app\n\n__all__ = ['app']\n")
+    assert backstay("migrate", "new", "first", "company.main:app").code == 0
+    assert backstay("migrate", "apply", "company.main:app").code == 0
+    server = serving("serve", "company.main:app", BACKSTAY_PUBLISHABLE_KEY="sb_publishable_x")
+    server.await_answer()
+    assert server.ask("GET", "/rest/v1/notes?select=*", apikey="sb_publishable_x") == (200, [])
+    assert server.stop() == 0, server.printed
+
+
 def test_serve_refuses_a_port_that_is_taken(project: Path, backstay: Callable[..., Ran]) -> None:
     backstay("migrate", "new", "first")
     backstay("migrate", "apply")

@@ -158,10 +158,11 @@ def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise DeclarationError(f"There is no file {path}.", hint=_HINT)
     path = path.resolve()
-    known = sys.modules.get(path.stem)
-    if known is not None and _is_file(known, path):
-        return known
-    if known is not None or path.stem in sys.stdlib_module_names:
+    # By whatever name: package.module, too, may have been imported before this process was forked.
+    there = next((module for module in list(sys.modules.values()) if _is_file(module, path)), None)
+    if there is not None:
+        return there
+    if path.stem in sys.modules or path.stem in sys.stdlib_module_names:
         raise DeclarationError(f"{path.stem!r} is already the name of another module.", hint=f"Rename {path.name}.")
     _prepare(path.parent)
     _configure(path.parent)
@@ -181,7 +182,7 @@ def _import_file(path: Path) -> ModuleType:
 
 def _is_file(module: ModuleType, path: Path) -> bool:
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).resolve() == path
+    return isinstance(file, str) and os.path.basename(file) == path.name and Path(file).resolve() == path
 
 
 def _import_module(name: str) -> ModuleType:

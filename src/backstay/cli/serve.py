@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from functools import partial
 from typing import Any
 
 from backstay.app import Backstay
 from backstay.cli.load import Loaded, load
-from backstay.cli.report import say
 from backstay.dialects.migrate.behind import find_behind
 from backstay.dialects.migrate.scripts import FOLDER
 from backstay.errors import DeclarationError, SchemaBehind
@@ -44,11 +44,18 @@ def serve(
 
     if workers < 1:
         raise DeclarationError(f"{workers} workers cannot serve.", hint="Give --workers 1 or more.")
-    loaded = load(file)
-    loaded.app.configure(database=database)
-    asyncio.run(refuse_behind(loaded, database))
+    gc.disable()  # what is loaded stays; to look for garbage in it again and again takes a tenth of the start
+    try:
+        loaded = load(file)
+        loaded.app.configure(database=database)
+        asyncio.run(refuse_behind(loaded, database))
+        _ = loaded.app.assembly  # workers that fork share it
+    finally:
+        gc.enable()
     settings = loaded.app.settings
     if not (settings.publishable_key or settings.secret_key or settings.jwt_secret or settings.jwks):
+        from backstay.cli.report import say
+
         say("No keys are set, so every caller is anonymous. `backstay keys new` makes some.", "yellow", error=True)
     run(
         partial(make, loaded.target, {"database": database}),
@@ -61,7 +68,7 @@ def serve(
 
 
 def make(target: str, overrides: dict[str, Any]) -> Backstay:
-    """The application, made in a worker's own process."""
+    """The application, made in a worker's own process; one that was forked has it already."""
     app = load(target).app
     app.configure(**overrides)
     return app

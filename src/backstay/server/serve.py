@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import functools
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -99,6 +100,8 @@ def serve(
         served=processes.Event(),
         failed=processes.Event(),
     )
+    # Workers that fork share what is here: a collector that went through it would make copies.
+    gc.freeze()
     server.serve(target_loader=worker.load_application, wrap_loader=False)
     if worker.failed.is_set():
         raise SystemExit(1)
@@ -190,6 +193,8 @@ class _Worker:
 
     def load_application(self) -> Application:
         """Make the application, in the worker's own process."""
+        # What is made now stays: to look for garbage in it again and again takes a tenth of the start.
+        gc.disable()
         _die_with(self.parent)
         _start_logging(self.log_level)
         try:
@@ -209,6 +214,9 @@ class _Worker:
     async def watch_start(self, send: Send, message: Message) -> None:
         """Pass on what the application says of its start, and act on it."""
         if message["type"] == "lifespan.startup.complete":
+            # From here on collections go through what requests made, and never through the program.
+            gc.freeze()
+            gc.enable()
             self.served.set()
         elif message["type"] == "lifespan.startup.failed":
             self.give_up()

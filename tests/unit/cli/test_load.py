@@ -62,6 +62,8 @@ def test_a_module_is_loaded(place: Path) -> None:
     write("shops/main.py", APP.replace("app =", "backend ="))
     loaded = load("shops.main:backend")
     assert loaded.file == place / "shops" / "main.py"
+    # A worker is told the file; where it was forked from a process that has the module, that is the one.
+    assert load(loaded.target).app is loaded.app
 
 
 def test_files_beside_the_application_can_be_imported() -> None:
