@@ -18,7 +18,7 @@ from bench.data import subjects
 from bench.load import Cores, Server, cores, free_port
 from bench.places import STORE, Size
 from bench.speech import Speech
-from bench.stores.make import empty
+from bench.stores.make import compile_sources, empty
 from bench.works import WORKS, Ask, Work, asks
 
 SMOKE = ("bare-sqlite", "backstay-sqlite")
@@ -31,6 +31,7 @@ def main(words: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     contenders = [CONTENDERS[name] for name in options.contenders]
     found: list[dict[str, Any]] = []
+    compile_sources()
     try:
         for postings in options.sizes:
             size = Size(postings, max(postings // 100, 1))

@@ -75,8 +75,6 @@ class Contender:
         url = self.store(size)
         environment = {
             "BENCH_STORE": url,
-            "BENCH_PORT": str(port),
-            "BENCH_WORKERS": str(workers),
             "BACKSTAY_DATABASE": url,
             "BACKSTAY_JWT_SECRET": SECRET,
             "DJANGO_SETTINGS_MODULE": "bench.servers.django_app.settings",
@@ -91,7 +89,8 @@ class Contender:
 
 
 def _backstay(store: str, port: int, workers: int) -> list[str]:
-    return [sys.executable, "-m", "bench.servers.backstay"]
+    served = [sys.executable, "-m", "backstay.cli", "serve", "bench.servers.program:app"]
+    return [*served, "--host", HOST, "--port", str(port), "--workers", str(workers)]
 
 
 def _bare(store: str, port: int, workers: int) -> list[str]:

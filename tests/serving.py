@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -26,15 +26,20 @@ class Serving:
         database: the URL of its database, with its tables.
         folder: where its log is written.
         settings: further settings, by name.
+        command: whether ``backstay serve`` does it; ``target`` may then be a file.
     """
 
-    def __init__(self, target: str, database: str, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: str, database: str, folder: Path, settings: Mapping[str, str], *, command: bool = False
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"served-{self.port}.log"
-        self._command = f"from backstay.server.serve import serve; serve({target!r}, port={self.port})"
+        code = f"from backstay.server.serve import serve; serve({target!r}, port={self.port})"
+        words = ["-m", "backstay.cli", "serve", target, "--port", str(self.port)] if command else ["-c", code]
+        self._command = [sys.executable, *words]
         given = {f"BACKSTAY_{name.upper()}": value for name, value in {**settings, "database": database}.items()}
         paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
         self._environment = {**os.environ, **given, "PYTHONPATH": paths}
@@ -44,7 +49,7 @@ class Serving:
         """Start, and wait until it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", self._command],
+                self._command,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -74,6 +79,11 @@ class Serving:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def processor_time(self) -> float:
+        """Seconds that it and its workers have had, as Linux counts them."""
+        assert self._process is not None
+        return sum(map(_processor_time, _tree(self._process.pid)))
+
     def _await_ready(self) -> None:
         assert self._process is not None
         until = time.monotonic() + PATIENCE
@@ -91,3 +101,15 @@ class Serving:
             connection.request("GET", "/health/ready")
             return connection.getresponse().status == 200
         return False
+
+
+def _tree(process: int) -> Iterator[int]:
+    yield process
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from _tree(int(child))
+
+
+def _processor_time(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

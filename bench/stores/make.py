@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import compileall
 import contextlib
 import os
 import shutil
@@ -44,7 +45,14 @@ def surroundings(**environment: str) -> dict[str, str]:
     """The environment of processes of the bench."""
     root = HERE.parent
     paths = [str(root), str(root / "src"), str(root / "examples")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
+    # Python may keep bytecode, as it does for packages that are installed.
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": os.pathsep.join(paths), **environment}
+
+
+def compile_sources() -> None:
+    """Make bytecode of what is not installed, so that no start is the first one."""
+    for folder in (HERE.parent / "src", HERE.parent / "examples", HERE / "servers"):
+        compileall.compile_dir(folder, quiet=1)
 
 
 def clear(url: str) -> None:
