@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.sql import Emission
+from backstay.plan.resolved import Source
 from backstay.query.shape import KEYS
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
@@ -41,10 +42,21 @@ class Writer(Emission):
         """The rows of a payload: the first of the statement's values."""
         return self.recordset(columns, lambda values, caller: values[0])
 
-    def keys(self, columns: Sequence[Column]) -> tuple[dict[str, ColumnElement[Any]], ColumnElement[Any]]:
-        """The keys of the rows a change touched: expressions by name, and their place among the keys."""
-        found, source = self.recordset(columns, lambda values, caller: values[KEYS])
-        return found, self.position(source)
+    def keys(self, columns: Sequence[Column]) -> tuple[dict[str, ColumnElement[Any]], Any]:
+        """The keys of the rows a change touched: expressions by name, and what to select them from."""
+        return self.recordset(columns, lambda values, caller: values[KEYS])
+
+    def by_keys(self, source: Source) -> tuple[list[ColumnElement[Any]], ColumnElement[Any]]:
+        """Keep to the rows of a source that have the keys: as conditions, and the place of a row among the keys."""
+        columns = key_columns(self, source.served)
+        keys, given = self.keys(columns)
+        alias = self.alias(source)
+        self.led[source.number] = self.leading(given, alias)
+        return [part(alias, column) == keys[column.name] for column in columns], self.position(given)
+
+    def leading(self, first: Any, then: Any) -> Any:
+        """A join that begins with ``first``, for a database that would not see by itself that this is best."""
+        return then
 
     @abstractmethod
     def position(self, source: Any) -> ColumnElement[Any]:
@@ -78,3 +90,17 @@ class Writer(Emission):
     def locked(self, select: Any, table: Any) -> Any:
         """A select whose rows stay as they are until the transaction ends."""
         return select
+
+
+def key_columns(emission: Writer, served: Served) -> tuple[Column, ...]:
+    """The columns of the primary key; where there is none, those by which the database itself tells rows apart."""
+    return tuple(served.columns[name] for name in served.key) or emission.row_key
+
+
+def part(table: Any, column: Column) -> ColumnElement[Any]:
+    """A column of a key, in a table or an alias of it."""
+    if column.name in table.c:
+        return table.c[column.name]  # type: ignore[no-any-return]
+    own: Any = sa.column(column.name, column.kind.sql)
+    own.table = table
+    return own  # type: ignore[no-any-return]

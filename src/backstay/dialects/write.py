@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Statement
 from backstay.dialects.features import Features
-from backstay.dialects.payload import Writer
+from backstay.dialects.payload import Writer, key_columns, part
 from backstay.dialects.sql import shallow
 from backstay.errors import NotImplementedHere
 from backstay.plan.guard import Plan
@@ -117,20 +117,6 @@ def bare(table: sa.Table) -> Any:
     return sa.table(table.name, *columns, schema=table.schema)  # type: ignore[arg-type]
 
 
-def key_columns(emission: Writer, served: Served) -> tuple[Column, ...]:
-    """The columns of the primary key; where there is none, those by which the database itself tells rows apart."""
-    return tuple(served.columns[name] for name in served.key) or emission.row_key
-
-
-def part(table: Any, column: Column) -> ColumnElement[Any]:
-    """A column of a key, in a table or an alias of it."""
-    if column.name in table.c:
-        return table.c[column.name]  # type: ignore[no-any-return]
-    own: Any = sa.column(column.name, column.kind.sql)
-    own.table = table
-    return own  # type: ignore[no-any-return]
-
-
 def _answer(plan: Plan, start: Start) -> Statement | None:
     resolved = plan.resolved
     returning = getattr(resolved, "returning", None)
@@ -139,10 +125,7 @@ def _answer(plan: Plan, start: Start) -> Statement | None:
     emission = start(plan)
     # What was written is shown, however much it is.
     emission.max_rows = 0
-    columns = key_columns(emission, resolved.source.served)
-    keys, position = emission.keys(columns)
-    alias = emission.alias(returning.source)
-    joined = [part(alias, column) == keys[column.name] for column in columns]
+    joined, position = emission.by_keys(returning.source)
     select = emission.select(returning, joined)
     if not returning.order and not returning.aggregated:
         select = select.order_by(position)
@@ -154,11 +137,10 @@ def _check(plan: Plan, start: Start, rule: ColumnElement[Any] | bool, source: So
     if rule is True:
         return None
     emission = start(plan)
-    columns = key_columns(emission, source.served)
-    keys, _ = emission.keys(columns)
-    alias = emission.alias(source)
-    joined = [part(alias, column) == keys[column.name] for column in columns]
-    count = sa.select(sa.func.count()).select_from(alias).where(*joined, *emission.asked(rule, source))
+    joined, _ = emission.by_keys(source)
+    count = (
+        sa.select(sa.func.count()).select_from(emission.rows_of(source)).where(*joined, *emission.asked(rule, source))
+    )
     return emission.compile(count)
 
 

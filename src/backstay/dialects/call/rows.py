@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backstay.dialects.dialect import Statement
-from backstay.dialects.write import Start, key_columns
+from backstay.dialects.write import Start
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read
 from backstay.query.nodes import Count
@@ -22,8 +22,7 @@ def compile_rows(plan: Plan, start: Start) -> Statement:
     assert isinstance(resolved, Read)
     rows = resolved.rows
     emission = start(plan)
-    keys, position = emission.keys(key_columns(emission, rows.source.served))
-    joined = [emission.alias(rows.source).c[name] == keys[name] for name in rows.source.served.key]
+    joined, position = emission.by_keys(rows.source)
     select = emission.select(rows, joined)
     if not rows.order and not rows.aggregated:
         select = select.order_by(position)

@@ -41,7 +41,7 @@ class Relations(Filters):
             conditions: what is asked beside what the rows say.
             branch: the embed that the rows are of: those related to one row of the enclosing select.
         """
-        select: sa.Select[Any] = sa.select(*columns).select_from(self.alias(rows.source))
+        select: sa.Select[Any] = sa.select(*columns).select_from(self.rows_of(rows.source))
         if branch is None:
             return select.where(*conditions, *self.where(rows))
         own = [self.alias(rows.source)]

@@ -37,6 +37,7 @@ class Sources(ABC):
         self.max_rows = max_rows if isinstance(plan.resolved, Read) else 0
         self.parameters: dict[str, Parameter] = {}
         self.aliases: dict[int, Any] = {}
+        self.led: dict[int, Any] = {}
         self.origins: dict[int, Source] = {}
         self.functions: dict[int, RowFunction] = {}
         for origin, branch in _branches(plan):
@@ -107,6 +108,10 @@ class Sources(ABC):
                 found = function.of(self.alias(self.origins[source.number])).table_valued(*columns, name=name)
             self.aliases[source.number] = found
         return found
+
+    def rows_of(self, source: Source) -> Any:
+        """What the rows of a source are selected from: its table, or a join that leads to it."""
+        return self.led.get(source.number, self.alias(source))
 
     def column(self, target: Target) -> ColumnElement[Any]:
         """A column of a source, in this statement."""

@@ -18,6 +18,7 @@ from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.dialects.sqlite.functions.zones import ZONED, hangs
+from backstay.dialects.sqlite.sql.leading import LeadingJoin
 from backstay.plan.aggregate import aggregated
 from backstay.plan.resolved import Branch, Target, Test
 from backstay.query.nodes import Aggregate, Quantifier
@@ -282,6 +283,11 @@ class SQLiteEmission(Writer):
             value = rows.c.value.op("->>", return_type=sa.Text())(sa.literal_column(str(index)))
             found[column.name] = func.unhex(value) if column.kind.name == "bytea" else value
         return found, rows
+
+    def leading(self, first: Any, then: Any) -> Any:
+        # Where a rule asks for a column with an index, SQLite would go through all rows of it, and for each of them
+        # through all keys: it takes a list of JSON to be long.
+        return LeadingJoin(first, then)
 
     def position(self, source: Any) -> ColumnElement[Any]:
         return source.c.key  # type: ignore[no-any-return]

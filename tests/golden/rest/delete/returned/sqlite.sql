@@ -9,7 +9,7 @@ FROM (SELECT json_object('tag_id', note_tags_2.tag_id, 'notes', json((SELECT jso
 FROM notes AS notes_3
 WHERE note_tags_2.note_id = notes_3.id AND notes_3.org_id = ? AND (notes_3.public = 1 OR notes_3.author_id = ?)
  LIMIT 1))) AS r
-FROM note_tags AS note_tags_2, json_each(?) AS anon_3
+FROM json_each(?) AS anon_3 CROSS JOIN note_tags AS note_tags_2
 WHERE note_tags_2.note_id = (anon_3.value ->> 0) AND note_tags_2.tag_id = (anon_3.value ->> 1) ORDER BY anon_3."key" NULLS LAST) AS anon_2
 
 -- delete by keys

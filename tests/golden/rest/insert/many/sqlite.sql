@@ -5,7 +5,7 @@ WHERE 1 = 1 RETURNING id AS id
 
 -- check of the new rows
 SELECT count(*) AS count_1
-FROM notes AS notes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN notes AS notes_1
 WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ?
 
 -- answer
@@ -14,5 +14,5 @@ FROM (SELECT json_object('number', notes_2.number, 'author', json((SELECT json_o
 FROM users AS users_3
 WHERE notes_2.author_id = users_3.id
  LIMIT 1))) AS r
-FROM notes AS notes_2, json_each(?) AS anon_3
+FROM json_each(?) AS anon_3 CROSS JOIN notes AS notes_2
 WHERE notes_2.id = (anon_3.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY anon_3."key" NULLS LAST) AS anon_2

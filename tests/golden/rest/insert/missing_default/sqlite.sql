@@ -5,11 +5,11 @@ WHERE 1 = 1 RETURNING id AS id
 
 -- check of the new rows
 SELECT count(*) AS count_1
-FROM notes AS notes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN notes AS notes_1
 WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ?
 
 -- answer
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
 FROM (SELECT json_object('number', notes_2.number, 'text', notes_2.text, 'public', json(CASE WHEN (notes_2.public IS 1) THEN 'true' WHEN (notes_2.public IS 0) THEN 'false' END)) AS r
-FROM notes AS notes_2, json_each(?) AS anon_3
+FROM json_each(?) AS anon_3 CROSS JOIN notes AS notes_2
 WHERE notes_2.id = (anon_3.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY anon_3."key" NULLS LAST) AS anon_2

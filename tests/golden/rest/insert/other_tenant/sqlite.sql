@@ -5,5 +5,5 @@ WHERE 1 = 1 RETURNING id AS id
 
 -- check of the new rows
 SELECT count(*) AS count_1
-FROM notes AS notes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN notes AS notes_1
 WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ?

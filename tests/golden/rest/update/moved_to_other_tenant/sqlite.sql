@@ -3,5 +3,5 @@ UPDATE notes SET org_id=? WHERE notes.org_id = ? AND (notes.public = 1 OR notes.
 
 -- check of the new rows
 SELECT count(*) AS count_1
-FROM notes AS notes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN notes AS notes_1
 WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ? AND notes_1.number > ?

@@ -6,5 +6,5 @@ WHERE 1 = 1 ON CONFLICT (name) DO NOTHING RETURNING id AS id
 -- answer
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
 FROM (SELECT json_object('id', tags_2.id, 'name', tags_2.name) AS r
-FROM tags AS tags_2, json_each(?) AS anon_3
+FROM json_each(?) AS anon_3 CROSS JOIN tags AS tags_2
 WHERE tags_2.id = (anon_3.value ->> 0) ORDER BY anon_3."key" NULLS LAST) AS anon_2

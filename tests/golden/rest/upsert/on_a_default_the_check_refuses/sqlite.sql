@@ -10,10 +10,10 @@ WHERE 1 = 1 ON CONFLICT (note_id, user_id) DO UPDATE SET note_id = excluded.note
 
 -- check of the new rows
 SELECT count(*) AS count_1
-FROM likes AS likes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN likes AS likes_1
 WHERE likes_1.note_id = (anon_1.value ->> 0) AND likes_1.user_id = (anon_1.value ->> 1) AND likes_1.user_id = ?
 
 -- check of the merged rows
 SELECT count(*) AS count_1
-FROM likes AS likes_1, json_each(?) AS anon_1
+FROM json_each(?) AS anon_1 CROSS JOIN likes AS likes_1
 WHERE likes_1.note_id = (anon_1.value ->> 0) AND likes_1.user_id = (anon_1.value ->> 1) AND likes_1.user_id = ?
