@@ -77,9 +77,7 @@ def test_python_calls_of_a_warm_read(door: Door, name: str, query: str, found: i
         assert len(json.loads(response.body)) == found
 
     async def answer() -> Any:
-        answering = rest.prepared("/notes", query, headers)
-        assert answering is not None
-        return await answering(ada)
+        return rest.prepared("/notes", query, headers, ada)
 
     assert door.run(answer()).body == response.body
     spend(name, door.run(count_calls(answer)) - 1)
@@ -144,6 +142,12 @@ class Counting:
         assert local == (), "settings of a transaction cost round trips"
         self.statements.append(text)
         found: list[Row] = await self._database.fetch(text, parameters)
+        return found
+
+    def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> list[Row] | None:
+        found: list[Row] | None = self._database.fetch_at_once(text, parameters)
+        if found is not None:
+            self.statements.append(text)
         return found
 
     def __getattr__(self, name: str) -> Any:

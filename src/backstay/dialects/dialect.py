@@ -98,6 +98,13 @@ class Database(Protocol):
         """
         ...
 
+    def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> list[Row] | None:
+        """Run one reading statement without waiting, as a database within this process can; None: use :meth:`fetch`.
+
+        A statement that turns out to be long is given up and None returned, so it may have run in vain.
+        """
+        ...
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local) -> T:
         """Run ``work`` in one transaction: committed (and durable) when this returns, rolled back if it raises.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +20,30 @@ Judge = Callable[[Reply], None]
 """Looks at a reply before the commit; what it raises undoes the write (a row too many, ``max-affected``)."""
 
 
-async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
-    """Run a read."""
-    local = caller.local
+def read(
+    database: Database, statement: Statement, values: Sequence[Any], caller: Caller
+) -> Reply | Coroutine[Any, Any, Reply]:
+    """Run a read: at once where the database can, else by what is to be awaited."""
+    parameters, local = statement.bind(values, caller), caller.local
     if caller.timezone is not None and database.features.local_settings:
         local = (*local, ("TimeZone", caller.timezone.name))
-    (row,) = await database.fetch(statement.text, statement.bind(values, caller), local)
-    body, rows, *total = row
-    return Reply(body=body.encode(), rows=rows, total=total[0] if total else None)
+    found = None if local else database.fetch_at_once(statement.text, parameters)
+    return _reply(found) if found is not None else _reply_later(database.fetch(statement.text, parameters, local))
+
+
+async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
+    """Run a read, and wait for it where it has to be waited for."""
+    found = read(database, statement, values, caller)
+    return found if isinstance(found, Reply) else await found
+
+
+async def _reply_later(found: Awaitable[Sequence[Row]]) -> Reply:
+    return _reply(await found)
+
+
+def _reply(found: Sequence[Row]) -> Reply:
+    ((body, rows, *total),) = found
+    return Reply(body.encode(), rows, total[0] if total else None)
 
 
 async def write(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: to make a frozen one takes longer than to look up what answers a request.
+@dataclass(slots=True)
 class Reply:
     """Bytes and counts.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeAlias
 
 from backstay.dialects.connect import Engine
 from backstay.dialects.dialect import Explaining, Row, Statement, Transaction
-from backstay.dialects.execute import Judge, fetch, opening, write
+from backstay.dialects.execute import Judge, fetch, opening, read, write
 from backstay.dialects.hooked import has_hooks, write_with_hooks
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Writing, compile_write
@@ -80,8 +80,8 @@ class Road:
 
         return await self.engine.database.write(work, caller.local)
 
-    async def read(self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller) -> Reply:
-        """Answer a read whose shape is known.
+    def read(self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller) -> Reply | Coroutine[Any, Any, Reply]:
+        """Answer a read whose shape is known: at once where the database can, else by what is to be awaited.
 
         Arguments:
             entry: what its shape leads to.
@@ -90,7 +90,7 @@ class Road:
         """
         compiled = self.cache.compiled(entry, caller)
         assert isinstance(compiled, Statement)
-        return await fetch(self.engine.database, compiled, values, caller)
+        return read(self.engine.database, compiled, values, caller)
 
     async def explain(
         self,

@@ -41,12 +41,12 @@ from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
 from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount, is_under
 from backstay.server.pages import answer_page
-from backstay.server.watch import Visit, Watch, resume
+from backstay.server.watch import Visit, Watch
 from backstay.settings import Settings
 
 Answering: TypeAlias = Coroutine[Any, Any, Response]
 Answer: TypeAlias = Callable[[Request, Caller], Answering]
-Prepared: TypeAlias = Callable[[str, str, Mapping[bytes, bytes]], Callable[[Caller], Answering] | None]
+Prepared: TypeAlias = Callable[[str, str, Mapping[bytes, bytes], Caller], Response | Answering | None]
 Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
 Recall: TypeAlias = Callable[[Mapping[bytes, bytes]], Caller | None]
 Render: TypeAlias = Callable[[BackstayError, Caller], Response]
@@ -62,7 +62,7 @@ class FrontEnd:
 
     ``answer`` gets every request below the prefix, with the prefix taken off its path. ``render`` words an error in
     the protocol's own way (None: as the front door does). ``prepared`` is given the path, the query string and the raw
-    headers of a GET first, and tells what answers it at once, if anything does.
+    headers of a GET first, and answers it by itself if it can, at once or when it is awaited.
     """
 
     prefix: str
@@ -190,16 +190,15 @@ class Edge:
         try:
             caller = self._recall(head.raw) or self._identify(head.headers)
             if visit is not None:
-                response = await self._ask(front_end, head, caller, await self._read(visit, head))
+                body = await self._read(visit, head)
+                response = await front_end.answer(_request(front_end, head, body), caller)
             else:
-                answering = self._ask(front_end, head, caller)
-                try:
-                    waiting = answering.send(None)
-                except StopIteration as done:
-                    response = done.value
+                found = self._prepared(front_end, head, caller)
+                if isinstance(found, Response):
+                    response = found
                 else:
                     visit = self._watch.enter(receive, reading=False)
-                    response = await resume(answering, waiting)
+                    response = await (found or front_end.answer(_request(front_end, head), caller))
         except asyncio.CancelledError:
             if visit is None or not visit.left:
                 raise
@@ -219,14 +218,10 @@ class Edge:
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
 
-    def _ask(self, front_end: FrontEnd, head: Head, caller: Caller, body: bytes = b"") -> Answering:
-        """What answers a request, by the shortest way there is."""
-        path = head.path[len(front_end.prefix) :] or "/"
-        if front_end.prepared is not None and head.method == "GET" and not body:
-            answer = front_end.prepared(path, head.query, head.raw)
-            if answer is not None:
-                return answer(caller)
-        return front_end.answer(Request(head.method, path, head.query, head.headers, body), caller)
+    def _prepared(self, front_end: FrontEnd, head: Head, caller: Caller) -> Response | Answering | None:
+        if front_end.prepared is None or head.method != "GET":
+            return None
+        return front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
 
     async def _read(self, visit: Visit, head: Head) -> bytes:
         try:
@@ -349,6 +344,14 @@ class Edge:
         if is_observed(RequestFinished):
             milliseconds = (time.perf_counter() - began) * 1000
             observe(RequestFinished(head.method, route, status, milliseconds, caller.role.value))
+
+
+def _path(front_end: FrontEnd, head: Head) -> str:
+    return head.path[len(front_end.prefix) :] or "/"
+
+
+def _request(front_end: FrontEnd, head: Head, body: bytes = b"") -> Request:
+    return Request(head.method, _path(front_end, head), head.query, head.headers, body)
 
 
 async def _is_drained(visit: Visit | None, head: Head) -> bool:

@@ -7,13 +7,9 @@ runs only while there are requests, looks at all of them, and only one that has 
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Coroutine, Generator
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
 from backstay.server.asgi import Receive
-
-T = TypeVar("T")
 
 TICK: Final = 0.02
 """Seconds between two looks; a request that is quicker is never watched."""
@@ -93,26 +89,3 @@ async def _await_leaving(visit: Visit) -> None:
         message = await visit.receive()
     visit.left = True
     visit.task.cancel()
-
-
-@types.coroutine
-def resume(coroutine: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
-    """Await the rest of a coroutine that was begun by hand, with ``send(None)``.
-
-    Most reads of an embedded database are over after their first step: they never wait. Only those that do are worth a
-    visit.
-
-    Arguments:
-        coroutine: which has been begun.
-        waiting: what its first step waits for.
-    """
-    try:
-        yield waiting
-    except BaseException as error:
-        try:
-            waiting = coroutine.throw(error)
-        except StopIteration as done:
-            found: T = done.value
-            return found
-        return (yield from resume(coroutine, waiting))
-    return cast("T", (yield from coroutine))

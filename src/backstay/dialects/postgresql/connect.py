@@ -78,6 +78,9 @@ class PostgreSQL:
         await self._pool.close()
         await self._engine.dispose()
 
+    def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> None:
+        """Nothing: what a server answers has to be waited for."""
+
     async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
         """Run one reading statement on its own and return its rows. It cannot write.
 

@@ -106,6 +106,10 @@ class SQLite:
             raise _no_settings(local)
         return _open(self._reader).fetch(text, parameters)
 
+    def fetch_at_once(self, text: str, parameters: Sequence[object]) -> list[Row] | None:
+        """Run one reading statement in the event loop; None where it is for threads."""
+        return _open(self._reader).fetch_at_once(text, parameters)
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.
 

@@ -47,6 +47,8 @@ _EXPONENTS: ColumnElement[Any] = sa.literal_column("1e17")
 _AS_JSON = ("numeric", "json", "jsonb")
 _ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
 """Kinds whose equal values may be written differently."""
+_AS_IS = ("bigint", "date", "integer", "numeric", "smallint", "text", "timestamp with time zone", "uuid")
+"""Kinds whose canonical values are stored as they are."""
 _KEYS = 400
 """Keys of one ``json_object``: SQLite's functions take a thousand arguments at most."""
 _LONGEST = 2**31 - 1
@@ -63,6 +65,8 @@ class SQLiteEmission(Writer):
     # Parameters ----------------------------------------------------------------------------------------------
 
     def scalar(self, read: Parameter, kind: Kind) -> ColumnElement[Any]:
+        if kind.name in _AS_IS:
+            return self.bind(read, kind.sql)
         return self.bind(lambda values, caller: stored(read(values, caller), kind), kind.sql)
 
     def members(self, read: Parameter, kind: Kind) -> Any:

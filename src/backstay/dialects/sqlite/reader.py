@@ -54,6 +54,28 @@ class Reader:
         self._connection = self._opening(self._deadline, 0)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="backstay-reader")
 
+    def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> list[Row] | None:
+        """Run one reading statement in the loop; None where it is for threads.
+
+        Raises:
+            The errors of :meth:`fetch`.
+        """
+        connection = self._connection
+        if connection is None:
+            raise DatabaseUnavailable("The database is closed.")
+        if text in self._long or threading.get_ident() != self._home:
+            return None
+        self._deadline.begin(BUDGET)
+        try:
+            return list(connection.execute(text, parameters))
+        except apsw.InterruptError:
+            self._remember(text)
+        except (apsw.BusyError, apsw.LockedError):
+            pass  # waiting for a lock is for threads
+        except Exception as error:
+            raise translate(error, connection=connection) from error
+        return None
+
     async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         """Run one reading statement.
 
@@ -62,20 +84,8 @@ class Reader:
             Overloaded: too many long reads wait.
             And the other errors of :mod:`backstay.errors`.
         """
-        connection = self._connection
-        if connection is None:
-            raise DatabaseUnavailable("The database is closed.")
-        if text not in self._long and threading.get_ident() == self._home:
-            self._deadline.begin(BUDGET)
-            try:
-                return list(connection.execute(text, parameters))
-            except apsw.InterruptError:
-                self._remember(text)
-            except (apsw.BusyError, apsw.LockedError):
-                pass  # waiting for a lock is for threads
-            except Exception as error:
-                raise translate(error, connection=connection) from error
-        return await self._fetch_in_thread(text, parameters)
+        rows = self.fetch_at_once(text, parameters)
+        return await self._fetch_in_thread(text, parameters) if rows is None else rows
 
     def close(self) -> None:
         """Wait for the reads under way and close every connection."""

@@ -19,7 +19,7 @@ from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
-from backstay.frontends.rest.prepared import PreparedRequests
+from backstay.frontends.rest.prepared import Filled, Prepared, PreparedRequests
 from backstay.frontends.rest.respond import check, describe, respond, respond_plan
 from backstay.plan.cache import Cache, may_know
 from backstay.plan.find import find_resource
@@ -33,9 +33,6 @@ from backstay.settings import Settings
 
 Calling: TypeAlias = Callable[[Call, Caller, Judge], Awaitable[Reply]]
 """Runs a function for a caller, and lets the judge see its reply before the commit."""
-
-Answering: TypeAlias = Callable[[Caller], Coroutine[Any, Any, Response]]
-"""Answers one request, for whoever sent it."""
 
 _ROOT_METHODS: Final = ("OPTIONS", "GET", "HEAD")
 
@@ -79,23 +76,26 @@ class Rest:
         self._prepared.learn(request, asked, response)
         return response
 
-    def prepared(self, path: str, query: str, headers: Mapping[bytes, bytes]) -> Answering | None:
-        """What answers a GET without a body whose like was answered before; None where it has to be read first.
+    def prepared(
+        self, path: str, query: str, headers: Mapping[bytes, bytes], caller: Caller
+    ) -> Response | Coroutine[Any, Any, Response] | None:
+        """Answer a GET without a body whose like was answered before; None where it has to be parsed.
+
+        Returns:
+            The response, or what is to be awaited for it.
 
         Arguments:
             path: raw, without the front end's prefix.
             query: the raw query string.
             headers: as they came, by name in lower case.
+            caller: whose rules hold.
         """
         found = self._prepared.find(path, query, headers)
         if found is None:
             return None
         prepared, filled = found
-
-        async def answer(caller: Caller) -> Response:
-            return prepared.respond(filled, await self._road.read(prepared.entry, filled.values, caller))
-
-        return answer
+        reply = self._road.read(prepared.entry, filled[0], caller)
+        return prepared.respond(filled, reply) if isinstance(reply, Reply) else _respond_later(prepared, filled, reply)
 
     # The steps of an answer, one by one for those who time them ----------------------------------------------
 
@@ -201,6 +201,10 @@ class Rest:
             find_function(served, Call(name, schema, {}, readonly=True), caller)
         reading = [] if overloads and all(each.volatile for each in overloads) else ["GET", "HEAD"]
         return ["OPTIONS", *reading, "POST"]
+
+
+async def _respond_later(prepared: Prepared, filled: Filled, reply: Awaitable[Reply]) -> Response:
+    return prepared.respond(filled, await reply)
 
 
 def _write_methods(served: Served) -> list[str]:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
@@ -61,11 +62,8 @@ class Fate(Enum):
     """It cannot be prepared."""
 
 
-class Filled(NamedTuple):
-    """What a request's values are to a prepared request: those of its query, and each as a URL writes it."""
-
-    values: list[Any]
-    written: Sequence[str]
+Filled: TypeAlias = tuple[list[Any], Sequence[str]]
+"""What a request's values are to a prepared request: those of its query, and each as a URL writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ class Prepared:
                 values[place] = int(text)
             else:
                 return None
-        return Filled(values, raw)
+        return values, raw
 
     def _fill_decoded(self, values: list[Any], raw: Sequence[str]) -> Filled | None:
         written: list[str] = []
@@ -120,7 +118,7 @@ class Prepared:
             else:
                 values[place] = int(text) if hole is Hole.NUMBER else text
             written.append(quote(text, safe=""))
-        return Filled(values, written)
+        return values, written
 
     def respond(self, filled: Filled, reply: Reply) -> Response:
         """The response that carries a reply.
@@ -128,21 +126,23 @@ class Prepared:
         Raises:
             NotSingular, RangeNotSatisfiable: as :func:`backstay.frontends.rest.respond.check` does.
         """
-        first = 0 if self.first is None else filled.values[self.first]
+        values, written = filled
+        first = 0 if self.first is None else values[self.first]
         body = reply.body
         if self.is_single:
             check_single(reply.rows)
             body = single(body)
         if reply.total is None:
-            status, span = 200, content_range(first, reply.rows, None)
+            status, span = 200, _span(first, reply.rows)
         else:
             check_page(first, reply)
-            status, span = span_of(first, reply, reply.rows)
-        location = self.location.format(*filled.written)
+            status, text = span_of(first, reply, reply.rows)
+            span = text.encode()
+        location = self.location.format(*written)
         return Ready(
             status,
             (
-                (b"content-range", span.encode()),
+                (b"content-range", span),
                 (b"content-location", location.encode()),
                 *self.lines,
                 (b"content-length", b"%d" % len(body)),
@@ -277,6 +277,11 @@ def _only(values: Sequence[Any], wanted: Any) -> int | None:
     """The place of a value; None where it is not there, or more than once."""
     places = [place for place, each in enumerate(values) if type(each) is type(wanted) and each == wanted]
     return places[0] if len(places) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def _span(first: int, rows: int) -> bytes:
+    return content_range(first, rows, None).encode()
 
 
 def _sent(request: Request, name: str) -> bytes | None:
