@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import signal
@@ -36,6 +37,8 @@ from backstay.settings import Settings
 async def answer(request, caller):
     if request.path == "/slow":
         await asyncio.sleep(1)
+    if request.path == "/loop":
+        return Response(200, (), type(asyncio.get_running_loop()).__module__.encode())
     return Response(200, (("content-type", "text/plain"),), str(os.getpid()).encode())
 
 
@@ -76,12 +79,16 @@ class Running:
 
     def ask(self, path: str = "/rest/v1/a") -> int:
         """The process that answered; 0 where none did."""
+        return int(self.read(path) or 0)
+
+    def read(self, path: str) -> bytes:
+        """What was answered; nothing where nobody did."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)
             answer = connection.getresponse()
-            return int(answer.read()) if answer.status == 200 else 0
-        return 0
+            return answer.read() if answer.status == 200 else b""
+        return b""
 
     def await_serving(self) -> None:
         """Wait until it answers."""
@@ -121,6 +128,12 @@ def running(tmp_path: Path) -> Iterator[Running]:
     yield server
     server.process.kill()
     server.process.wait()
+
+
+def test_the_fastest_event_loop_that_is_installed_serves(running: Running) -> None:
+    running.await_serving()
+    wanted = "uvloop" if importlib.util.find_spec("uvloop") else "asyncio.unix_events"
+    assert running.read("/rest/v1/loop").decode() == wanted
 
 
 def test_workers_that_have_barely_begun_end_with_the_process_that_started_them(tmp_path: Path) -> None:

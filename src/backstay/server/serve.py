@@ -8,6 +8,7 @@ import ctypes
 import functools
 import gc
 import importlib
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -21,12 +22,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.synchronize import Event
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from backstay.errors import DeclarationError
 from backstay.observe import ServerInformed, ServerWarned, StartFailed, is_observed, observe, start_logging
 from backstay.server.asgi import Application, Message, Receive, Scope, Send
 from backstay.server.mounts import Guest, Mount
+
+if TYPE_CHECKING:
+    from granian.constants import Loops
 
 _BUFFER: Final = 256 * 1024
 """Bytes that granian may hold of a request's head, or of a body's next piece."""
@@ -84,6 +88,7 @@ def serve(
         address=address,
         port=port,
         interface=Interfaces.ASGI,
+        loop=_find_loop(),
         workers=workers,
         http1_settings=HTTP1Settings(max_buffer_size=_BUFFER),
         log_dictconfig=_log_config(),
@@ -229,6 +234,13 @@ class _Worker:
         else:
             self.failed.set()
             os.kill(self.parent, signal.SIGTERM)
+
+
+def _find_loop() -> Loops:
+    """The fastest event loop that is there: uvloop is no part of what is installed on Windows and PyPy."""
+    from granian.constants import Loops
+
+    return Loops.uvloop if importlib.util.find_spec("uvloop") else Loops.asyncio
 
 
 def _import(target: str) -> Application:
