@@ -40,8 +40,9 @@ DOORS = {
     "fastapi": "CallerSession CurrentCaller",
     "observe": """
         AccessDenied CallerLeft DatabaseConnected DatabaseLost MigrationApplied OBSERVATIONS Observation PoolExhausted
-        RequestFailed RequestFinished RequestRefused SchemaBehind ServerInformed ServerWarned Severity StartFailed
-        Started StatementCompiled StatementSlow StopFailed Stopped Subscriber TokenRefused
+        RequestFailed RequestFinished RequestRefused SchemaBehind ServerInformed ServerWarned Severity
+        SheddingBegan SheddingEnded StartFailed Started StatementCompiled StatementSlow StopFailed Stopped Subscriber
+        TokenRefused
         describe escape is_observed observe redact start_logging subscribe
     """,
     "settings": "SETTINGS Settings load",

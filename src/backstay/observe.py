@@ -124,6 +124,28 @@ class RequestRefused(Observation):
 
 
 @dataclass(frozen=True, slots=True)
+class SheddingBegan(Observation):
+    """requests wait too long; some are refused
+
+    ``milliseconds`` is how long the first of those that wait has.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SheddingEnded(Observation):
+    """no requests are refused any more
+
+    ``milliseconds`` is how long some were, and ``refused`` how many.
+    """
+
+    milliseconds: float
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft(Observation):
     """the caller left before the answer"""
 

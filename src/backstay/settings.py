@@ -48,6 +48,10 @@ class Settings:
     max_url: int = _setting(64 * 1024, "Most bytes in a request's path and query string.")
     max_depth: int = _setting(12, "Deepest nesting of embeds and logic trees in one request.")
     max_items: int = _setting(1000, "Most columns, filters and embeds in one request.")
+    max_delay: timedelta = _setting(
+        timedelta(seconds=2), "Longest wait of requests before further ones are refused with 503; 0: none is."
+    )
+    max_connections: int = _setting(10_000, "Most connections of clients per worker, as far as open files allow.")
     aggregates: bool = _setting(False, "Allow sum, avg, count, max and min in select.")
     legacy_target_names: bool = _setting(True, "Let filters name a relation that has an alias, with a warning.")
     require_where: bool = _setting(False, "Refuse an update or delete without a filter.")

@@ -62,6 +62,7 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        connections=settings.max_connections,
         log_level=settings.log_level,
     )
     return 0

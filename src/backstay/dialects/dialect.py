@@ -105,6 +105,10 @@ class Database(Protocol):
         """
         ...
 
+    def waiting(self, writing: bool) -> tuple[int, float]:
+        """How many reads (or writes) wait for their turn, and for how many seconds the first has."""
+        ...
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local) -> T:
         """Run ``work`` in one transaction: committed (and durable) when this returns, rolled back if it raises.
 

@@ -93,6 +93,7 @@ class Assembly:
             on_start=[self.engine.database.start],
             on_stop=[self.engine.database.close],
             ready=self._is_ready,
+            waiting=self.engine.database.waiting,
         )
 
     def _introduced(self, application: Callable[..., Any]) -> Application:

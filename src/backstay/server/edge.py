@@ -19,6 +19,7 @@ from backstay.errors import (
     LengthRequired,
     MethodNotAllowed,
     NotFound,
+    Overloaded,
     TooSlow,
     Unauthenticated,
 )
@@ -34,6 +35,8 @@ from backstay.observe import (
     observe,
 )
 from backstay.schema.caller import ANONYMOUS, Caller
+from backstay.server.admission.admission import Admission, Waiting
+from backstay.server.admission.refusal import Refusal, rough_head
 from backstay.server.asgi import Message, Receive, Scope, Send, frame
 from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
@@ -79,11 +82,12 @@ class Edge:
         identify: tells the caller from a request's headers, or raises.
         recall: tells the caller from headers that were sent before (None: nobody remembers).
         render: words an error; it gets a BackstayError always.
-        settings: ``max_body``, ``max_url`` and ``cors_origins`` are read.
+        settings: ``max_body``, ``max_url``, ``max_delay`` and ``cors_origins`` are read.
         mounts: applications beside ours.
         pages: ready answers by exact path, for GET and HEAD.
         on_start, on_stop: the steps that open and close what the front ends need.
         ready: whether requests can be served now, for ``/health/ready``; raising means no.
+        waiting: how many requests wait for the database, and for how long.
         chunked: accept bodies that come in chunks, without a Content-Length, over HTTP/1.1. Only behind a server that
             shows both headers where both were sent: granian shows one, so a request that two readers would cut
             differently cannot be told from an honest one, and all are refused with 411.
@@ -106,6 +110,7 @@ class Edge:
         on_start: Sequence[Step] = (),
         on_stop: Sequence[Step] = (),
         ready: Callable[[], Awaitable[bool]] | None = None,
+        waiting: Waiting | None = None,
         chunked: bool = False,
         patience: timedelta = timedelta(seconds=30),
     ) -> None:
@@ -122,6 +127,8 @@ class Edge:
         self._max_body = settings.max_body
         self._cors = Cors(settings.cors_origins)
         self._chunked = chunked
+        self._admission = Admission(settings.max_delay.total_seconds(), waiting)
+        self._refusal = Refusal(lambda: self._word(render, Overloaded(), ANONYMOUS), self._cors)
         self._watch = Watch(patience.total_seconds())
         self._health = Health(ready)
         self._lifespan = Lifespan(on_start, on_stop, self._mounts)
@@ -129,6 +136,11 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, one socket, or the server's own start and stop."""
         if scope["type"] == "http":
+            admission = self._admission
+            admission.seen += 1
+            if time.monotonic() > admission.until and admission.refuses(scope):
+                await self._turn_away(scope, receive, send)
+                return
             try:
                 head = read_head(scope, self._max_url)
             except BackstayError as error:
@@ -178,6 +190,15 @@ class Edge:
             method, path, "", {} if origin is None else {b"origin": origin}, 0, scope.get("http_version", "1.1")
         )
         await self._send(send, self._word(self._render, error, ANONYMOUS), head, closing=True)
+
+    async def _turn_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request that came when too many waited already."""
+        ready = self._refusal.ready(scope)
+        if ready is None:
+            await self._send_unread(self._refusal.response, rough_head(scope), receive, send)
+            return
+        await send(ready[0])
+        await send(ready[1])
 
     async def _serve_front_end(self, front_end: FrontEnd, head: Head, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

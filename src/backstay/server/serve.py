@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 _BUFFER: Final = 256 * 1024
 """Bytes that granian may hold of a request's head, or of a body's next piece."""
+_BACKLOG: Final = 4096
+"""Connections that may wait to be accepted."""
+_OWN_FILES: Final = 256
+"""Files that a worker may want open beside its clients' connections."""
 _PR_SET_PDEATHSIG: Final = 1
 _MOST_RESPAWNS: Final = 8
 _RESPAWNS_WITHIN: Final = 30.0
@@ -56,6 +60,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     workers: int = 1,
+    connections: int = 10_000,
     log_level: str = "info",
     grace: timedelta = timedelta(seconds=30),
 ) -> None:
@@ -67,10 +72,10 @@ def serve(
     Arguments:
         target: ``module:name`` of an ASGI application, or a function that makes it in each worker (it is pickled
             where processes do not fork, so a lambda will not do).
-        host: the address to listen on.
-        port: the port to listen on.
+        host, port: where to listen.
         workers: how many processes serve.
-        log_level: least severity that is logged, where nothing logs observations yet.
+        connections: most connections of clients per worker, idle ones included; fewer where fewer files may be open.
+        log_level: least severity that is logged, where nothing logs yet.
         grace: how long requests under way may take to finish when the server stops.
 
     Raises:
@@ -82,29 +87,22 @@ def serve(
     from granian.server import Server
 
     _start_logging(log_level)
-    address = _find_address(host, port)
     server = Server(
         target if isinstance(target, str) else "application",
-        address=address,
+        address=_find_address(host, port),
         port=port,
         interface=Interfaces.ASGI,
         loop=_find_loop(),
         workers=workers,
+        backlog=_BACKLOG,
+        backpressure=_allow_files(connections),
         http1_settings=HTTP1Settings(max_buffer_size=_BUFFER),
         log_dictconfig=_log_config(),
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, int(grace.total_seconds())),
     )
     server.respawned_wrks = _Respawns()
-    method = multiprocessing.get_start_method()
-    processes = multiprocessing.get_context(method if method in ("fork", "spawn") else "spawn")
-    worker = _Worker(
-        load=functools.partial(_import, target) if isinstance(target, str) else target,
-        log_level=log_level,
-        parent=os.getpid(),
-        served=processes.Event(),
-        failed=processes.Event(),
-    )
+    worker = _make_worker(functools.partial(_import, target) if isinstance(target, str) else target, log_level)
     # Workers that fork share what is here: a collector that went through it would make copies.
     gc.freeze()
     server.serve(target_loader=worker.load_application, wrap_loader=False)
@@ -243,6 +241,12 @@ def _find_loop() -> Loops:
     return Loops.uvloop if importlib.util.find_spec("uvloop") else Loops.asyncio
 
 
+def _make_worker(load: Callable[[], Application], log_level: str) -> _Worker:
+    method = multiprocessing.get_start_method()
+    processes = multiprocessing.get_context(method if method in ("fork", "spawn") else "spawn")
+    return _Worker(load, log_level, parent=os.getpid(), served=processes.Event(), failed=processes.Event())
+
+
 def _import(target: str) -> Application:
     module, _, name = target.partition(":")
     found = importlib.import_module(module)
@@ -271,6 +275,21 @@ def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _allow_files(connections: int) -> int:
+    """Let this process and its workers open as many files as connections need; how many connections that allows."""
+    try:
+        import resource
+    except ImportError:  # Windows knows no such limit
+        return max(connections, 1)
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OWN_FILES
+    if most != resource.RLIM_INFINITY:
+        wanted = min(wanted, most)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return max(min(connections, wanted - _OWN_FILES), 1)
 
 
 # Logs and addresses ------------------------------------------------------------------------------------------

@@ -104,6 +104,10 @@ class PostgreSQL:
         except _Broken:
             return await _once_more(self._read(text, parameters))
 
+    def waiting(self, writing: bool) -> tuple[int, float]:
+        """How many wait for a connection, and for how many seconds the first has: reads and writes share one pool."""
+        return self._pool.waiting()
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed when this returns, rolled back if it raises.
 

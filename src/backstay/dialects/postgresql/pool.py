@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 from typing import TypeAlias
 
 import asyncpg
@@ -41,7 +42,7 @@ class Pool:
         self._timeout = timeout
         self._idle: list[asyncpg.Connection] = []
         self._open = 0
-        self._waiting: deque[Waiter] = deque()
+        self._waiting: deque[tuple[Waiter, float]] = deque()
         self._settling: set[asyncio.Task[None]] = set()
         self._empty: asyncio.Event | None = None
 
@@ -65,6 +66,12 @@ class Pool:
             self._open += 1
             return await self._open_one()
         return await self._wait()
+
+    def waiting(self) -> tuple[int, float]:
+        """How many wait for a connection, and for how many seconds the first of them has."""
+        while self._waiting and self._waiting[0][0].done():
+            self._waiting.popleft()
+        return (len(self._waiting), monotonic() - self._waiting[0][1]) if self._waiting else (0, 0.0)
 
     def adopt(self, connection: asyncpg.Connection) -> None:
         """Give the pool a connection that it did not open itself."""
@@ -106,7 +113,7 @@ class Pool:
         """Wait until every connection is handed back, and close them all."""
         if self._empty is None:
             self._empty = asyncio.Event()
-        for waiter in self._waiting:
+        for waiter, _ in self._waiting:
             if not waiter.done():
                 waiter.set_exception(DatabaseUnavailable(CLOSED))
         idle, self._idle = self._idle, []
@@ -125,12 +132,13 @@ class Pool:
     async def _wait(self) -> asyncpg.Connection:
         loop = asyncio.get_running_loop()
         waiter: Waiter = loop.create_future()
-        self._waiting.append(waiter)
+        place = (waiter, monotonic())
+        self._waiting.append(place)
         alarm = loop.call_later(self._timeout, _give_up, waiter)
         try:
             connection = await waiter
         except BaseException:
-            self._refuse(waiter)
+            self._refuse(place)
             raise
         finally:
             alarm.cancel()
@@ -138,10 +146,11 @@ class Pool:
             return await self._open_one()
         return connection
 
-    def _refuse(self, waiter: Waiter) -> None:
+    def _refuse(self, place: tuple[Waiter, float]) -> None:
+        waiter, _ = place
         if waiter.cancelled() or waiter.exception() is not None:
             with suppress(ValueError):
-                self._waiting.remove(waiter)
+                self._waiting.remove(place)
             return
         # Cancelled in the moment between being handed a connection and waking up.
         connection = waiter.result()
@@ -152,7 +161,7 @@ class Pool:
 
     def _pass_on(self, connection: asyncpg.Connection | None) -> bool:
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter, _ = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return True

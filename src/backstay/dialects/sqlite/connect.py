@@ -110,6 +110,10 @@ class SQLite:
         """Run one reading statement in the event loop; None where it is for threads."""
         return _open(self._reader).fetch_at_once(text, parameters)
 
+    def waiting(self, writing: bool) -> tuple[int, float]:
+        """How many writes wait for the writer, and for how many seconds the first has; reads hardly ever wait."""
+        return self._writer.waiting() if writing and self._writer is not None else (0, 0.0)
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.
 

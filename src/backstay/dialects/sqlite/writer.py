@@ -96,6 +96,7 @@ class Waiting:
         self.context: Context = copy_context()
         self.result: Any = None
         self.error: BaseException | None = None
+        self.since = monotonic()
 
     def tell(self) -> None:
         """In the loop: hand over what came of it."""
@@ -154,6 +155,11 @@ class Writer:
                 if waiting in self._queue:
                     self._queue.remove(waiting)
             raise
+
+    def waiting(self) -> tuple[int, float]:
+        """How many works wait for the thread, and for how many seconds the first has."""
+        with self._changed:
+            return (len(self._queue), monotonic() - self._queue[0].since) if self._queue else (0, 0.0)
 
     def close(self) -> None:
         """Finish what waits, move the log into the file, and close the connection."""
