@@ -18,6 +18,9 @@ class Features:
     - ``functions``: has functions of its own that can be served under /rpc
     - ``tells_deleted``: a read may contain a delete, and sees the rows as they were before it
     - ``local_settings``: has settings that hold for one transaction, and roles
+    - ``inverted_indexes``: has indexes of what is inside documents, arrays, ranges and texts
+    - ``native_order``: compares enumerations and arrays as PostgreSQL does, so that an index of them has that order
+    - ``nulls_above``: NULL sorts above all values unless it is told where
     """
 
     bulk_insert: bool
@@ -31,3 +34,6 @@ class Features:
     functions: bool
     tells_deleted: bool
     local_settings: bool
+    inverted_indexes: bool
+    native_order: bool
+    nulls_above: bool

@@ -18,5 +18,8 @@ FEATURES: Final = Features(
     functions=True,
     tells_deleted=True,
     local_settings=True,
+    inverted_indexes=True,
+    native_order=True,
+    nulls_above=True,
 )
 """The capabilities of PostgreSQL, of every version Backstay speaks to."""

@@ -18,5 +18,8 @@ FEATURES: Final = Features(
     functions=False,
     tells_deleted=False,
     local_settings=False,
+    inverted_indexes=False,
+    native_order=False,
+    nulls_above=False,
 )
 """SQLite's capabilities. A bulk insert is ``INSERT … SELECT … FROM json_each(?)``."""

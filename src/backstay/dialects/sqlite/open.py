@@ -20,6 +20,9 @@ from backstay.dialects.sqlite.search.register import register_search
 from backstay.errors import DatabaseUnavailable, DeclarationError, StorageReadOnly
 from backstay.settings import Settings
 
+EXPLAIN = "EXPLAIN"
+"""What statements begin with that must not be kept: SQLite does not make them anew when the schema changes."""
+
 _DURABILITY = {"full": "FULL", "normal": "NORMAL"}
 _STEPS = 1000
 _WAL_LIMIT = 64 * 1024 * 1024

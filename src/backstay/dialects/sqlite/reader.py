@@ -20,7 +20,7 @@ import apsw
 
 from backstay.dialects.dialect import Row
 from backstay.dialects.sqlite.errors import translate
-from backstay.dialects.sqlite.open import Deadline
+from backstay.dialects.sqlite.open import EXPLAIN, Deadline
 from backstay.errors import DatabaseUnavailable, Overloaded
 
 Opening: TypeAlias = Callable[[Deadline, float | None], apsw.Connection]
@@ -67,7 +67,7 @@ class Reader:
             return None
         self._deadline.begin(BUDGET)
         try:
-            return list(connection.execute(text, parameters))
+            return list(connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
         except apsw.InterruptError:
             self._remember(text)
         except (apsw.BusyError, apsw.LockedError):
@@ -121,7 +121,8 @@ class Reader:
         try:
             began = monotonic()
             ticket.begin(deadline, self._timeout)
-            return list(connection.execute(text, parameters)), monotonic() - began
+            rows = list(connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
+            return rows, monotonic() - began
         except Exception as error:
             raise translate(error, connection=connection) from error
         finally:

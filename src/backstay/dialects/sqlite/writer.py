@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from backstay.dialects.dialect import Row, Transaction
 from backstay.dialects.sqlite.constraints import explain_deferred
 from backstay.dialects.sqlite.errors import translate
-from backstay.dialects.sqlite.open import Deadline
+from backstay.dialects.sqlite.open import EXPLAIN, Deadline
 from backstay.dialects.sqlite.turn import Turn
 from backstay.errors import BackstayError, DatabaseUnavailable, Overloaded, StatementTimeout
 from backstay.schema.kind.zone import Zone
@@ -67,7 +67,7 @@ class Door:
             raise StatementTimeout()
         self._deadline.begin(left)
         try:
-            return list(self._connection.execute(text, parameters))
+            return list(self._connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
         except Exception as error:
             self._deadline.begin(None)
             fault = translate(
