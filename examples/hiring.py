@@ -18,7 +18,7 @@ from enum import Enum, auto
 from typing import Annotated, Any, TypedDict
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, UniqueConstraint, func, inspect, select
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -110,13 +110,17 @@ class Skill(Base):
 
 class Posting(Base):
     __tablename__ = "postings"
-    __table_args__ = (CheckConstraint("salary_low <= salary_high", name="postings_salary_check"),)
+    __table_args__ = (
+        CheckConstraint("salary_low <= salary_high", name="postings_salary_check"),
+        # The page that most people look at: what is open in a city, the newest first.
+        Index("ix_postings_city_status_published_at", "city", "status", "published_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     company_id: Mapped[UUID] = mapped_column(ForeignKey(Company.id), default=me.company_id, index=True)
     title: Mapped[str]
     description: Mapped[str] = mapped_column(default="")
-    city: Mapped[str] = mapped_column(ForeignKey(Location.city), index=True)
+    city: Mapped[str] = mapped_column(ForeignKey(Location.city))
     level: Mapped[Level]
     status: Mapped[PostingStatus] = mapped_column(default=PostingStatus.DRAFT)
     salary_low: Mapped[int]

@@ -57,12 +57,13 @@ class Posting(Base):
     """A job that is offered."""
 
     __tablename__ = "postings"
+    __table_args__ = (Index("ix_postings_city_status_published_at", "city", "status", "published_at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     company_id: Mapped[UUID] = mapped_column(ForeignKey(Company.id), index=True)
     title: Mapped[str]
     description: Mapped[str] = mapped_column(default="")
-    city: Mapped[str] = mapped_column(ForeignKey(Location.city), index=True)
+    city: Mapped[str] = mapped_column(ForeignKey(Location.city))
     level: Mapped[str]
     status: Mapped[str] = mapped_column(default="DRAFT")
     salary_low: Mapped[int]

@@ -52,7 +52,9 @@ class Store:
             "name": name,
             "type": kind,
             "fields": [_identity(), *fields],
-            "indexes": [f"CREATE INDEX {name}_{column} ON {name} ({column})" for column in indexes],
+            "indexes": [
+                f"CREATE INDEX {name}_{columns.replace(', ', '_')} ON {name} ({columns})" for columns in indexes
+            ],
             **rules,
         }
         return str(self.call("POST", "collections", body)["id"])
@@ -102,7 +104,7 @@ def make(store: Store) -> None:
             *_field("number", "salary_low", "salary_high"),
             *_field("date", "closes_on", "published_at"),
         ],
-        *("company", "city", "published_at"),
+        *("company", "city, status, published_at", "published_at"),
         listRule=OURS,
         viewRule=OURS,
     )

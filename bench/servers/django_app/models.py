@@ -57,7 +57,7 @@ class Posting(models.Model):
     company = models.ForeignKey(Company, models.CASCADE, related_name="postings")
     title = models.TextField()
     description = models.TextField(default="")
-    city = models.ForeignKey(Location, models.CASCADE, db_column="city")
+    city = models.ForeignKey(Location, models.CASCADE, db_column="city", db_index=False)
     level = models.TextField()
     status = models.TextField(default="DRAFT")
     salary_low = models.IntegerField()
@@ -67,11 +67,14 @@ class Posting(models.Model):
 
     class Meta:
         db_table = "postings"
-        indexes: ClassVar = (
-            [GinIndex(SearchVector("title", config="english"), name="postings_title_search")]
-            if connection.vendor == "postgresql"
-            else []
-        )
+        indexes: ClassVar = [
+            models.Index(fields=["city", "status", "published_at"], name="postings_city_status_published"),
+            *(
+                [GinIndex(SearchVector("title", config="english"), name="postings_title_search")]
+                if connection.vendor == "postgresql"
+                else []
+            ),
+        ]
 
 
 class SavedSearch(models.Model):
