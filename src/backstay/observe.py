@@ -218,12 +218,21 @@ class StatementCompiled(Observation):
 class StatementSlow(Observation):
     """statement slow
 
-    ``statement`` is the text with slots, never with values.
+    Told once a minute at most of each statement; ``times`` is how often it was slow since it was told last.
+    ``operation`` is select, insert, update or delete; ``shape`` is what was asked, a ? in the place of each value;
+    ``plan`` is what the database does with each table, and ``index`` what the program could declare to help it (both
+    empty where that is not known).
     """
 
     severity: ClassVar[Severity] = Severity.WARNING
-    statement: str
+    resource: str
+    operation: str
+    shape: str
     milliseconds: float
+    rows: int
+    times: int = 1
+    plan: str = ""
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,17 @@ class Settings:
     legacy_target_names: bool = _setting(True, "Let filters name a relation that has an alias, with a warning.")
     require_where: bool = _setting(False, "Refuse an update or delete without a filter.")
     plan_media: bool = _setting(False, "Tell callers the plans of their queries (application/vnd.pgrst.plan).")
-    server_timing: bool = _setting(False, "Tell in Server-Timing how long each step of an answer took.")
+    server_timing: str = _setting(
+        "off",
+        "Tell in Server-Timing how long each step took: off, asked (by the secret key with Prefer: server-timing), "
+        "or always.",
+    )
     error_verbosity: str = _setting("verbose", "What errors tell: verbose, or minimal (code and message alone).")
     transaction_override: bool = _setting(False, "Honour Prefer: tx=rollback.")
     statement_timeout: timedelta = _setting(timedelta(seconds=10), "Longest time one statement may run.")
+    slow_statement: timedelta = _setting(
+        timedelta(seconds=0.5), "Statements that take longer are logged, with the index that would help; 0: none."
+    )
     pool_size: int = _setting(10, "Most PostgreSQL connections per worker.")
     pool_timeout: timedelta = _setting(timedelta(seconds=10), "Longest wait for a connection.")
     session_pool_size: int = _setting(5, "Most connections per worker for sessions of hooks and functions.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backstay.errors import DeclarationError
-from behaviour.door import Door
+from behaviour.door import SECRET_KEY, Door
 from fixtures import gallery, rows, workspace
 
 
@@ -127,7 +127,7 @@ STEPS = re.compile(
 
 
 def test_answers_tell_how_long_they_took(database_url: str) -> None:
-    with opened(database_url, server_timing=True) as art:
+    with opened(database_url, server_timing="always") as art:
         for answer in (
             art.get("/styles"),
             art.ask("HEAD", "/styles"),
@@ -140,6 +140,34 @@ def test_answers_tell_how_long_they_took(database_url: str) -> None:
             assert STEPS.fullmatch(answer.headers["server-timing"]), answer.headers["server-timing"]
         assert "server-timing" not in art.get("/nosuch").headers
         assert art.ask("OPTIONS", "/styles").status == art.get("/").status == 200
+
+
+def test_only_who_passes_all_rules_may_ask_for_the_time_it_took(database_url: str) -> None:
+    with opened(database_url, server_timing="asked") as art:
+        asking = {"prefer": "server-timing, handling=strict"}
+        for answer in (
+            art.get("/styles", caller="anon", apikey=SECRET_KEY, **asking),
+            art.get("/styles", caller="service", prefer="count=exact,server-timing"),
+        ):
+            assert answer.status == 200
+            assert STEPS.fullmatch(answer.headers["server-timing"]), answer.headers["server-timing"]
+        for answer in (
+            art.get("/styles", **asking),
+            art.get("/styles", caller="anon", **asking),
+            art.get("/styles", caller="service"),
+            art.get("/styles", caller="service", prefer="server-timing=1"),
+        ):
+            assert answer.status == 200
+            assert "server-timing" not in answer.headers
+    with opened("sqlite://") as art:
+        answer = art.get("/styles", caller="service", **asking)
+        assert (answer.status, answer.applied) == (200, "handling=strict")
+        assert "server-timing" not in answer.headers
+
+
+def test_who_is_told_the_time_is_one_of_three() -> None:
+    with pytest.raises(DeclarationError, match="server_timing: 'True' is none of off, asked and always"):
+        opened("sqlite://", server_timing="True").app.assembly  # noqa: B018
 
 
 def test_answers_tell_nothing_of_it_otherwise(art: Door) -> None:

@@ -39,7 +39,7 @@ _COMMANDS = (
     _Command(
         "plan",
         "backstay.cli.plan:plan",
-        "Explain a request: its plan, its SQL, and which rule lets or refuses it.",
+        "Explain a request: its plan, its SQL, which rule lets or refuses it, and what it costs.",
         'backstay plan notes.py "GET /rest/v1/notes?select=*" --as anon',
     ),
     _Command(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import orjson
 from cyclopts import Parameter
 
 from backstay.app import Backstay
+from backstay.cli.analyze import run_analysis
 from backstay.cli.claims import read_claims
 from backstay.cli.load import load
 from backstay.cli.report import complain, say
@@ -38,8 +40,10 @@ def plan(
     body: str = "",
     prefer: str = "",
     database: str | None = None,
+    analyze: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter("--json", negative="")] = False,
 ) -> int:
-    """Explain a request: its plan, its SQL, and which rule lets or refuses it. Nothing is run.
+    """Explain a request: its plan, its SQL, and which rule lets or refuses it. Nothing is run without --analyze.
 
     Parameters
     ----------
@@ -57,17 +61,30 @@ def plan(
         The request's Prefer header, such as return=representation.
     database
         The database's URL: it says in which SQL.
+    analyze
+        Run the request, and tell the database's own plan, how long each step takes, and which index would help. What
+        it writes is rolled back.
+    as_json
+        With --analyze: print one JSON document.
     """
+    if as_json and not analyze:
+        raise DeclarationError("--json goes with --analyze.", hint='backstay plan --analyze --json "GET /notes"')
     file = file_or_request if request is not None else None
-    asked = _read_request(request if request is not None else file_or_request, body, prefer)
+    text = request if request is not None else file_or_request
+    asked = _read_request(text, body, prefer)
     loaded = load(file)
     loaded.app.configure(database=database)
     caller = read_caller(as_, claim or [])
     query = parse(asked, loaded.app.settings).query
+    if as_json:
+        analysis = run_analysis(loaded, asked, caller)
+        say(orjson.dumps({"request": text, "as": as_, **analysis.document()}, option=orjson.OPT_INDENT_2).decode())
+        return 0
     say(f"{asked.method} {_PREFIX}{asked.path}{'?' if asked.query else ''}{asked.query} as {as_}", "bold")
-    if isinstance(query, Call):
-        return _explain_call(loaded.app, query)
-    return _explain_query(loaded.app, query, caller)
+    code = _explain_call(loaded.app, query) if isinstance(query, Call) else _explain_query(loaded.app, query, caller)
+    if analyze and code == 0:
+        say(run_analysis(loaded, asked, caller).text())
+    return code
 
 
 def read_caller(name: str, claims: list[str]) -> Caller:

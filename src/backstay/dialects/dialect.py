@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -135,6 +135,10 @@ class Database(Protocol):
 
     def explained(self, rows: Sequence[Row], explaining: Explaining) -> str:
         """The rows of such a statement as text, or as a JSON document."""
+        ...
+
+    async def effort(self, text: str, parameters: Sequence[Any], local: Local) -> Mapping[str, int]:
+        """What the database counts while it runs a reading statement, in words; empty where its plan says it all."""
         ...
 
     def fault(self, error: Exception) -> Exception:

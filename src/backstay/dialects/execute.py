@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
+from backstay.dialects.profile.slow import Slow
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
-from backstay.errors import DatabaseFault, PutMismatch, RowRefused
+from backstay.errors import DatabaseFault, PutMismatch, RowRefused, StatementTimeout
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
 from backstay.query.nodes import Resolution
-from backstay.schema.caller import Caller
+from backstay.schema.caller import Caller, Local
 from backstay.schema.served import Served
 
 Judge = Callable[[Reply], None]
@@ -21,24 +23,38 @@ Judge = Callable[[Reply], None]
 
 
 def read(
-    database: Database, statement: Statement, values: Sequence[Any], caller: Caller
+    database: Database, statement: Statement, values: Sequence[Any], caller: Caller, slow: Slow
 ) -> Reply | Coroutine[Any, Any, Reply]:
-    """Run a read: at once where the database can, else by what is to be awaited."""
+    """Run a read: at once where the database can, else by what is to be awaited. ``slow`` is told if it takes long."""
     parameters, local = statement.bind(values, caller), caller.local
     if caller.timezone is not None and database.features.local_settings:
         local = (*local, ("TimeZone", caller.timezone.name))
+    began = perf_counter()
     found = None if local else database.fetch_at_once(statement.text, parameters)
-    return _reply(found) if found is not None else _reply_later(database.fetch(statement.text, parameters, local))
+    if found is None:
+        return _read_later(database, statement, parameters, local, slow, began)
+    if (took := perf_counter() - began) > slow.limit:
+        slow.note(statement, (statement.text, parameters), local, took, found[0][1])
+    return _reply(found)
 
 
-async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller) -> Reply:
+async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller, slow: Slow) -> Reply:
     """Run a read, and wait for it where it has to be waited for."""
-    found = read(database, statement, values, caller)
+    found = read(database, statement, values, caller, slow)
     return found if isinstance(found, Reply) else await found
 
 
-async def _reply_later(found: Awaitable[Sequence[Row]]) -> Reply:
-    return _reply(await found)
+async def _read_later(
+    database: Database, statement: Statement, parameters: list[Any], local: Local, slow: Slow, began: float
+) -> Reply:
+    try:
+        found = await database.fetch(statement.text, parameters, local)
+    except StatementTimeout:
+        slow.note(statement, (statement.text, parameters), local, perf_counter() - began, 0)
+        raise
+    if (took := perf_counter() - began) > slow.limit:
+        slow.note(statement, (statement.text, parameters), local, took, found[0][1])
+    return _reply(found)
 
 
 def _reply(found: Sequence[Row]) -> Reply:

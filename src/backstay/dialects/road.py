@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from time import perf_counter
 from typing import Any, TypeAlias
 
 from backstay.dialects.connect import Engine
 from backstay.dialects.dialect import Explaining, Row, Statement, Transaction
 from backstay.dialects.execute import Judge, fetch, opening, read, write
 from backstay.dialects.hooked import has_hooks, write_with_hooks
+from backstay.dialects.profile.slow import Slow
 from backstay.dialects.reply import Reply
 from backstay.dialects.write import Writing, compile_write
-from backstay.errors import RequestError
+from backstay.errors import RequestError, StatementTimeout
 from backstay.plan.cache import Cache, Entry
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Read
@@ -36,12 +38,15 @@ class Road:
     Arguments:
         schema: what is served.
         engine: where it is.
-        settings: ``plan_cache``, ``aggregates``, ``max_rows``.
+        settings: ``plan_cache``, ``aggregates``, ``max_rows``, ``slow_statement``.
     """
 
     def __init__(self, schema: Schema, engine: Engine, settings: Settings) -> None:
         self.schema = schema
         self.engine = engine
+        self.slow = Slow(
+            settings.slow_statement, lambda: self.engine.database, lambda compiled: self.cache.origin(compiled)
+        )
         self.cache: Cache[Compiled] = Cache(
             schema, self.compile, size=settings.plan_cache, aggregates=settings.aggregates
         )
@@ -69,16 +74,30 @@ class Road:
         """
         compiled, values = self.cache.find(query, caller, refusal)
         if isinstance(compiled, Statement):
-            reply = await fetch(self.engine.database, compiled, values, caller)
+            reply = await fetch(self.engine.database, compiled, values, caller, self.slow)
             judge(reply)
             return reply
         if has_hooks(compiled):
             return await write_with_hooks(self.schema, self.engine, compiled, values, caller, judge)
 
-        async def work(transaction: Transaction) -> Reply:
-            return await write(transaction, compiled, values, caller, judge)
+        took = 0.0
 
-        return await self.engine.database.write(work, caller.local)
+        async def work(transaction: Transaction) -> Reply:
+            nonlocal took
+            began = perf_counter()
+            try:
+                return await write(transaction, compiled, values, caller, judge)
+            finally:
+                took = perf_counter() - began  # without the wait for the turn to write, and for the commit
+
+        try:
+            reply = await self.engine.database.write(work, caller.local)
+        except StatementTimeout:
+            self.slow.note(compiled, opening(compiled, values, caller), caller.local, took, 0)
+            raise
+        if took > self.slow.limit:
+            self.slow.note(compiled, opening(compiled, values, caller), caller.local, took, reply.affected or 0)
+        return reply
 
     def read(self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller) -> Reply | Coroutine[Any, Any, Reply]:
         """Answer a read whose shape is known: at once where the database can, else by what is to be awaited.
@@ -90,7 +109,7 @@ class Road:
         """
         compiled = self.cache.compiled(entry, caller)
         assert isinstance(compiled, Statement)
-        return read(self.engine.database, compiled, values, caller)
+        return read(self.engine.database, compiled, values, caller, self.slow)
 
     async def explain(
         self,

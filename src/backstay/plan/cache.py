@@ -104,6 +104,14 @@ class Cache(Generic[T]):
         answers = None if caller.passes_rules else tuple(question.ask(caller) for question in asks)
         return self._plan(Entry(resolved, asks), answers, caller.timezone is not None)
 
+    def origin(self, compiled: T) -> Plan | None:
+        """The plan that something was compiled from, made anew; None once it is no longer kept. It looks at all."""
+        for entry in self._entries.values():
+            for (answers, zoned), each in entry.compiled.items():
+                if each is compiled:
+                    return self._plan(entry, answers, zoned)
+        return None
+
     def _plan(self, entry: Entry[T], answers: tuple[Any, ...] | None, zoned: bool) -> Plan:
         if answers is None:
             return guard(entry.resolved, self.schema, None, zoned=zoned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -222,6 +223,38 @@ def describe(resolved: Resolved, values: Sequence[Any]) -> str:
     if returning is not None:
         lines.append(_tree("answer with", _rows(returning, values)))
     return _tree(f"{verb} {name}", lines)
+
+
+def outline(resolved: Resolved) -> str:
+    """A query on one line, a ? in the place of each value."""
+    return "; ".join(_flat(describe(resolved, _HIDDEN)))
+
+
+def _flat(tree: str) -> Iterator[str]:
+    """The lines of a tree, those below an embed in brackets behind it."""
+    head, *lines = tree.split("\n")
+    below = [line[3:] for line in lines]
+    starts = [place for place, line in enumerate(lines) if line.startswith(("├─ ", "└─ "))]
+    yield head
+    for start, end in pairwise([*starts, len(lines)]):
+        first, *rest = _flat("\n".join(below[start:end]))
+        yield f"{first} ({'; '.join(rest)})" if rest else first
+
+
+class _Hidden(Sequence[Any]):
+    """The values of a query that is shown without them."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: Any) -> Any:
+        return self
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+_HIDDEN = _Hidden()
 
 
 def _rows(rows: Rows, values: Sequence[Any]) -> list[str]:

@@ -22,7 +22,7 @@ from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
-from backstay.frontends.rest.timing import Timed
+from backstay.frontends.rest.timing import Telling, Timed, read_telling
 from backstay.schema.caller import SERVICE, Caller, Role, System
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
@@ -75,11 +75,12 @@ class Assembly:
         self.edge = self._edge(mounts)
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
-        timed = Timed(self.rest, self.identify) if self.settings.server_timing else None
-        # What is timed step by step takes all steps.
-        front_ends = [
-            FrontEnd(REST, timed) if timed is not None else FrontEnd(REST, self.rest, prepared=self.rest.prepared)
-        ]
+        telling = read_telling(self.settings.server_timing)
+        timed = (
+            Timed(self.rest, self.identify, always=telling is Telling.ALWAYS) if telling is not Telling.OFF else None
+        )
+        answering = timed or self.rest
+        front_ends = [FrontEnd(REST, answering, prepared=answering.prepared)]
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(
@@ -91,7 +92,7 @@ class Assembly:
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
             pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
             on_start=[self.engine.database.start],
-            on_stop=[self.engine.database.close],
+            on_stop=[self.road.slow.stop, self.engine.database.close],
             ready=self._is_ready,
             waiting=self.engine.database.waiting,
         )

@@ -17,7 +17,7 @@ from backstay.dialects.features import Features
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.door import dbapi
 from backstay.dialects.sqlite.door.sessions import Sessions, SessionTransaction, connection_of
-from backstay.dialects.sqlite.errors import translate_session
+from backstay.dialects.sqlite.errors import translate, translate_session
 from backstay.dialects.sqlite.features import FEATURES
 from backstay.dialects.sqlite.open import Deadline, connect_file, create, locate
 from backstay.dialects.sqlite.reader import Reader
@@ -30,6 +30,13 @@ from backstay.schema.naming import name_constraints
 from backstay.settings import Settings
 
 T = TypeVar("T")
+
+_COUNTED = {
+    "SQLITE_STMTSTATUS_FULLSCAN_STEP": "rows read of whole tables",
+    "SQLITE_STMTSTATUS_SORT": "sorts",
+    "SQLITE_STMTSTATUS_AUTOINDEX": "rows put into an index for this statement alone",
+    "SQLITE_STMTSTATUS_VM_STEP": "steps of its virtual machine",
+}
 
 
 class SQLite:
@@ -163,6 +170,29 @@ class SQLite:
         for number, parent, *_ in rows:
             depths[number] = depths[parent] + 1
         return "\n".join([f"{'  ' * (depths[number] - 1)}{detail}" for number, _, _, detail in rows])
+
+    async def effort(self, text: str, parameters: Sequence[object], local: Local = ()) -> dict[str, int]:
+        """What SQLite counts while it runs a statement, on a connection of its own."""
+        return await asyncio.to_thread(self._count, text, parameters)
+
+    def _count(self, text: str, parameters: Sequence[object]) -> dict[str, int]:
+        found: dict[str, int] = {}
+
+        def note(event: dict[str, Any]) -> None:
+            status = event["stmt_status"]
+            found.update({words: found.get(words, 0) + status[name] for name, words in _COUNTED.items()})
+
+        deadline = Deadline()
+        connection = self._open_reader(deadline, None)
+        try:
+            deadline.begin(self._timeout)
+            connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, note)
+            list(connection.execute(text, parameters))
+        except Exception as error:
+            raise translate(error, connection=connection) from error
+        finally:
+            connection.close(True)
+        return found
 
     # Opening -------------------------------------------------------------------------------------------------
 

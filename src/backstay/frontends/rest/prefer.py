@@ -53,6 +53,7 @@ class Preferences:
     handling: Handling | None = None
     timezone: str | None = None
     max_affected: int | None = None
+    timing: bool = False
     unknown: tuple[str, ...] = ()
 
     @property
@@ -87,6 +88,7 @@ _COUNT: Final = {written: count for written, count in _table("count", Count).ite
 _ENDING: Final = _table("tx", Ending)
 _HANDLING: Final = _table("handling", Handling)
 _WORDS: Final = _RETURNING | _RESOLUTION | _MISSING | _COUNT | _ENDING | _HANDLING
+TIMING: Final = "server-timing"
 
 
 def read_preferences(header: str | None, *, override: bool = False) -> Preferences:
@@ -117,10 +119,13 @@ def _read(header: str, override: bool) -> Preferences:
         handling=_first(said, _HANDLING, Handling),
         timezone=next((word.removeprefix("timezone=") for word in said if word.startswith("timezone=")), None),
         max_affected=next((int(word.removeprefix("max-affected=")) for word in said if _is_limit(word)), None),
-        unknown=tuple(
-            word for word in said if word not in _WORDS and not word.startswith("timezone=") and not _is_limit(word)
-        ),
+        timing=TIMING in said,
+        unknown=tuple(word for word in said if not _is_known(word)),
     )
+
+
+def _is_known(word: str) -> bool:
+    return word in _WORDS or word == TIMING or word.startswith("timezone=") or _is_limit(word)
 
 
 def _first(said: list[str], words: dict[str, Enum], kind: type[E]) -> E | None:
