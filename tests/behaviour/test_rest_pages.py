@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
+from backstay import system
+from backstay.dialects.dialect import Statement
+from backstay.frontends.http import Request
+from backstay.frontends.rest.parse import parse
+from backstay.query.nodes import Select
+from backstay.schema.caller import ANONYMOUS
 from behaviour.door import Door
 
 
@@ -150,3 +157,32 @@ def test_page_that_cannot_be_is_refused(art: Door, query: str, header: str | Non
 
 def test_head_ignores_the_range_header(art: Door) -> None:
     assert art.ask("HEAD", "/paintings", range="0-0").range == "0-4/*"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "building,number",
+        "building.desc,number.desc",
+        "building.nullsfirst,number",
+        "building.desc.nullslast,number.desc",
+    ],
+)
+def test_an_index_serves_the_order_of_columns_that_are_never_null(art: Door, order: str) -> None:
+    query = parse(Request("GET", "/rooms", f"order={order}&limit=2", {}), art.app.settings).query
+    assert isinstance(query, Select)
+
+    async def explain() -> str:
+        compiled, values = art.app.assembly.road.cache.find(query, ANONYMOUS)
+        assert isinstance(compiled, Statement)
+        async with art.app.session(system) as session:
+            lite = session.get_bind().dialect.name == "sqlite"
+            if not lite:
+                await session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+            transaction = await art.app.assembly.engine.database.transaction(session)
+            words = "EXPLAIN QUERY PLAN" if lite else "EXPLAIN"
+            return str(await transaction.fetch(f"{words} {compiled.text}", compiled.bind(values, ANONYMOUS)))
+
+    plan = art.run(explain())
+    assert "rooms_1" in plan
+    assert "ORDER BY" not in plan and "Sort" not in plan

@@ -119,8 +119,14 @@ class Emission(Groups):
         return (value if sort.branch is None else self.first(value, sort.branch)), kind
 
     def placed(self, value: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
-        """A term of an order: which way, and where NULL goes."""
+        """A term of an order: which way, and where NULL goes, if there can be one.
+
+        Where nothing is said of NULL, an index serves the order, either way round; else an index of SQLite serves the
+        first term alone, and one of PostgreSQL only the places that it has for NULLs.
+        """
         term = value.desc() if sort.descending else value.asc()
+        if isinstance(value, sa.Column) and not value.nullable and not sort.target.source.served.view:
+            return term
         return term.nulls_first() if sort.nulls_first else term.nulls_last()
 
     # What each dialect says in its own way -------------------------------------------------------------------

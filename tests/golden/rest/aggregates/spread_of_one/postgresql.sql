@@ -9,4 +9,4 @@ FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
  LIMIT 1) AS v3, notes_1.price AS v4
 FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID))) AS notes_1_g GROUP BY notes_1_g.v1, notes_1_g.v2 ORDER BY notes_1_g.v2 ASC NULLS LAST, notes_1_g.v1 ASC NULLS LAST) AS _rows
+WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID))) AS notes_1_g GROUP BY notes_1_g.v1, notes_1_g.v2 ORDER BY notes_1_g.v2 ASC NULLS LAST, notes_1_g.v1 ASC) AS _rows

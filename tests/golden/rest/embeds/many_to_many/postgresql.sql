@@ -5,4 +5,4 @@ FROM (SELECT tags_2.name AS name
 FROM tags AS tags_2, note_tags AS note_tags_3
 WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id) AS _rows) AS tags
 FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_1.number ASC) AS _rows

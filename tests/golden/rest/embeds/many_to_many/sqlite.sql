@@ -5,4 +5,4 @@ FROM (SELECT json_object('name', tags_2.name) AS r
 FROM tags AS tags_2, note_tags AS note_tags_3
 WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id) AS anon_4))) AS r
 FROM notes AS notes_1
-WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC) AS anon_2

@@ -4,4 +4,4 @@ FROM (SELECT notes_1.number AS number
 FROM notes AS notes_1
 WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) AND NOT (EXISTS (SELECT 1
 FROM tags AS tags_2, note_tags AS note_tags_3
-WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id)) ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id)) ORDER BY notes_1.number ASC) AS _rows

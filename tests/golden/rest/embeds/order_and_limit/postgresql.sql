@@ -3,7 +3,7 @@ SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1
 FROM (SELECT notes_1.number AS number, (SELECT coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS coalesce_2
 FROM (SELECT tags_2.name AS name
 FROM tags AS tags_2, note_tags AS note_tags_3
-WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id ORDER BY tags_2.name DESC NULLS FIRST
+WHERE notes_1.id = note_tags_3.note_id AND note_tags_3.tag_id = tags_2.id ORDER BY tags_2.name DESC
  LIMIT $1::BIGINT) AS _rows) AS tags
 FROM notes AS notes_1
 WHERE notes_1.org_id = CAST($2::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($3::VARCHAR AS UUID)) AND notes_1.number = CAST($4::VARCHAR AS INTEGER)) AS _rows

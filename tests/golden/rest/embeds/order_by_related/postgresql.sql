@@ -9,4 +9,4 @@ FROM notes AS notes_1
 WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY (SELECT users_2.role
 FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
- LIMIT 1) ASC NULLS LAST, notes_1.number DESC NULLS FIRST) AS _rows
+ LIMIT 1) ASC NULLS LAST, notes_1.number DESC) AS _rows

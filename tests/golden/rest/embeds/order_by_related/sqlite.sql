@@ -8,4 +8,4 @@ FROM notes AS notes_1
 WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY (SELECT users_2.role
 FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
- LIMIT 1) ASC NULLS LAST, notes_1.number DESC NULLS FIRST) AS anon_2
+ LIMIT 1) ASC NULLS LAST, notes_1.number DESC) AS anon_2

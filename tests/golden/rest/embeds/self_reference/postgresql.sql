@@ -10,4 +10,4 @@ FROM notes AS notes_2
 WHERE notes_1.parent_id = notes_2.id AND notes_2.org_id = CAST($3::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($4::VARCHAR AS UUID))
  LIMIT 1) AS _rows) AS parent
 FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($5::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($6::VARCHAR AS UUID)) ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE notes_1.org_id = CAST($5::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($6::VARCHAR AS UUID)) ORDER BY notes_1.number ASC) AS _rows

@@ -8,4 +8,4 @@ FROM notes AS notes_2
 WHERE notes_1.parent_id = notes_2.id AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?)
  LIMIT 1))) AS r
 FROM notes AS notes_1
-WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC) AS anon_2

@@ -5,4 +5,4 @@ FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
  LIMIT 1) AS role
 FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_1.number ASC) AS _rows

@@ -5,4 +5,4 @@ FROM users AS users_2
 WHERE notes_1.author_id = users_2.id
  LIMIT 1))) AS r
 FROM notes AS notes_1
-WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC) AS anon_2

@@ -8,4 +8,4 @@ FROM json_each(?) AS anon_4) AS anon_3
 WHERE notes_1.number = anon_3.value)) THEN 1 WHEN (EXISTS (SELECT 1
 FROM (SELECT anon_4.value AS value
 FROM json_each(?) AS anon_4) AS anon_3
-WHERE notes_1.number IS NULL OR anon_3.value IS NULL)) THEN NULL ELSE 0 END = 1 ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_1.number IS NULL OR anon_3.value IS NULL)) THEN NULL ELSE 0 END = 1 ORDER BY notes_1.number ASC) AS anon_2

@@ -4,5 +4,5 @@ FROM notes AS notes_1
 WHERE notes_1.org_id = CAST($1::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($2::VARCHAR AS UUID))) AS anon_1
 FROM (SELECT notes_1.number AS number
 FROM notes AS notes_1
-WHERE notes_1.org_id = CAST($3::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($4::VARCHAR AS UUID)) ORDER BY notes_1.number ASC NULLS LAST
+WHERE notes_1.org_id = CAST($3::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($4::VARCHAR AS UUID)) ORDER BY notes_1.number ASC
  LIMIT $5::BIGINT) AS _rows

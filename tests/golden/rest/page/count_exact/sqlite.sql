@@ -4,5 +4,5 @@ FROM notes AS notes_1
 WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?)) AS anon_3
 FROM (SELECT json_object('number', notes_1.number) AS r
 FROM notes AS notes_1
-WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC NULLS LAST
+WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) ORDER BY notes_1.number ASC
  LIMIT ?) AS anon_2

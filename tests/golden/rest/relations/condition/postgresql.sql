@@ -3,6 +3,6 @@ SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1
 FROM (SELECT boards_1.id AS id, (SELECT coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS coalesce_2
 FROM (SELECT notes_2.number AS number
 FROM notes AS notes_2
-WHERE boards_1.org_id = notes_2.org_id AND notes_2.level = boards_1.level AND notes_2.secret IS NOT NULL AND notes_2.org_id = CAST($1::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_2.number DESC NULLS FIRST) AS _rows) AS shown
+WHERE boards_1.org_id = notes_2.org_id AND notes_2.level = boards_1.level AND notes_2.secret IS NOT NULL AND notes_2.org_id = CAST($1::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_2.number DESC) AS _rows) AS shown
 FROM boards AS boards_1
-WHERE boards_1.org_id = CAST($3::VARCHAR AS UUID) ORDER BY boards_1.id ASC NULLS LAST) AS _rows
+WHERE boards_1.org_id = CAST($3::VARCHAR AS UUID) ORDER BY boards_1.id ASC) AS _rows

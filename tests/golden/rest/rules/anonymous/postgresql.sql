@@ -2,4 +2,4 @@
 SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
 FROM (SELECT notes_1.number AS number
 FROM notes AS notes_1
-WHERE false ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE false ORDER BY notes_1.number ASC) AS _rows

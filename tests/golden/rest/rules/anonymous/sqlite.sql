@@ -2,4 +2,4 @@
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
 FROM (SELECT json_object('number', notes_1.number) AS r
 FROM notes AS notes_1
-WHERE 0 = 1 ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE 0 = 1 ORDER BY notes_1.number ASC) AS anon_2

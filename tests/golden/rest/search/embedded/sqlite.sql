@@ -6,4 +6,4 @@ FROM notes AS notes_2, note_tags AS note_tags_3
 WHERE tags_1.id = note_tags_3.tag_id AND note_tags_3.note_id = notes_2.id AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) AND notes_2.rowid IN (SELECT notes_search.rowid
 FROM notes_search
 WHERE notes_search MATCH ?) AND (? = 1 OR ts_match(notes_2.text, 'english', 'fts', ?) = 1)) AS anon_4))) AS r
-FROM tags AS tags_1 ORDER BY tags_1.id ASC NULLS LAST) AS anon_2
+FROM tags AS tags_1 ORDER BY tags_1.id ASC) AS anon_2

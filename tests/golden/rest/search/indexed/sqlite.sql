@@ -4,4 +4,4 @@ FROM (SELECT json_object('number', notes_1.number) AS r
 FROM notes AS notes_1
 WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) AND notes_1.rowid IN (SELECT notes_search.rowid
 FROM notes_search
-WHERE notes_search MATCH ?) AND (? = 1 OR ts_match(notes_1.text, 'english', 'fts', ?) = 1) ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_search MATCH ?) AND (? = 1 OR ts_match(notes_1.text, 'english', 'fts', ?) = 1) ORDER BY notes_1.number ASC) AS anon_2

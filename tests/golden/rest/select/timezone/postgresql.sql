@@ -5,4 +5,4 @@ FROM (SELECT notes_2.written_at AS written_at
 FROM notes AS notes_2
 WHERE notes_1.id = notes_2.parent_id AND (notes_2.org_id = CAST($1::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($2::VARCHAR AS UUID)))) AS _rows) AS replies
 FROM notes AS notes_1
-WHERE (notes_1.org_id = CAST($3::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($4::VARCHAR AS UUID))) AND notes_1.written_at >= CAST($5::VARCHAR AS TIMESTAMP WITH TIME ZONE) ORDER BY notes_1.number ASC NULLS LAST) AS _rows
+WHERE (notes_1.org_id = CAST($3::VARCHAR AS UUID) AND (notes_1.public OR notes_1.author_id = CAST($4::VARCHAR AS UUID))) AND notes_1.written_at >= CAST($5::VARCHAR AS TIMESTAMP WITH TIME ZONE) ORDER BY notes_1.number ASC) AS _rows

@@ -5,4 +5,4 @@ FROM (SELECT json_object('written_at', zoned(notes_2.written_at, ?)) AS r
 FROM notes AS notes_2
 WHERE notes_1.id = notes_2.parent_id AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?)) AS anon_4))) AS r
 FROM notes AS notes_1
-WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) AND notes_1.written_at >= ? ORDER BY notes_1.number ASC NULLS LAST) AS anon_2
+WHERE notes_1.org_id = ? AND (notes_1.public = 1 OR notes_1.author_id = ?) AND notes_1.written_at >= ? ORDER BY notes_1.number ASC) AS anon_2

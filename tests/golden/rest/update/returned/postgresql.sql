@@ -13,4 +13,4 @@ FROM (SELECT tags_3.name AS name
 FROM tags AS tags_3, note_tags AS note_tags_4
 WHERE notes_2.id = note_tags_4.note_id AND note_tags_4.tag_id = tags_3.id) AS _rows) AS tags
 FROM notes AS notes_2, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
-WHERE notes_2.id = anon_1.c0 AND notes_2.org_id = CAST($2::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($3::VARCHAR AS UUID)) ORDER BY notes_2.number ASC NULLS LAST) AS _rows
+WHERE notes_2.id = anon_1.c0 AND notes_2.org_id = CAST($2::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($3::VARCHAR AS UUID)) ORDER BY notes_2.number ASC) AS _rows

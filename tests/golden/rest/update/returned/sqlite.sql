@@ -13,4 +13,4 @@ FROM (SELECT json_object('name', tags_3.name) AS r
 FROM tags AS tags_3, note_tags AS note_tags_4
 WHERE notes_2.id = note_tags_4.note_id AND note_tags_4.tag_id = tags_3.id) AS anon_4))) AS r
 FROM json_each(?) AS anon_5 CROSS JOIN notes AS notes_2
-WHERE notes_2.id = (anon_5.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY notes_2.number ASC NULLS LAST) AS anon_2
+WHERE notes_2.id = (anon_5.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY notes_2.number ASC) AS anon_2

@@ -6,4 +6,4 @@ FROM json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGE
 SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
 FROM (SELECT tags_2.id AS id, tags_2.name AS name
 FROM tags AS tags_2, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER)
-WHERE tags_2.id = anon_1.c0 ORDER BY tags_2.id ASC NULLS LAST) AS _rows
+WHERE tags_2.id = anon_1.c0 ORDER BY tags_2.id ASC) AS _rows

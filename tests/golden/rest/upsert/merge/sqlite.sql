@@ -12,4 +12,4 @@ WHERE 1 = 1 ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING id AS 
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
 FROM (SELECT json_object('id', tags_2.id, 'name', tags_2.name) AS r
 FROM json_each(?) AS anon_3 CROSS JOIN tags AS tags_2
-WHERE tags_2.id = (anon_3.value ->> 0) ORDER BY tags_2.id ASC NULLS LAST) AS anon_2
+WHERE tags_2.id = (anon_3.value ->> 0) ORDER BY tags_2.id ASC) AS anon_2
