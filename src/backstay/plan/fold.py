@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ from sqlalchemy.sql.elements import (
 
 from backstay.errors import InvalidClaims, RequestError
 from backstay.schema.caller import Caller, CallerAttribute, SignedIn
-from backstay.schema.kind import Canonical, Kind, kind_of
+from backstay.schema.kind import Kind, kind_of
 
 # Questions and answers ---------------------------------------------------------------------------------------
 
@@ -74,9 +74,6 @@ def questions(rule: ColumnElement[Any]) -> tuple[Question, ...]:
     return tuple(found)
 
 
-_LONGEST = 64
-"""Characters of a claim whose canonical value is remembered: ids are shorter."""
-
 SIGNED_IN = "signed in?"
 """The subject of the question whether the caller is a user, for where it stands inside a sub-select."""
 
@@ -112,16 +109,9 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
     if claim is None:
         return None
     try:
-        if type(claim) is str and len(claim) <= _LONGEST:
-            return _taken(attribute, claim)
         return _kind(attribute).take(claim)
     except RequestError as error:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{attribute.name}': {error.message}") from error
-
-
-@lru_cache(maxsize=4096)
-def _taken(attribute: CallerAttribute, claim: str) -> Canonical:
-    return _kind(attribute).take(claim)
 
 
 @cache

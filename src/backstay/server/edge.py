@@ -214,9 +214,7 @@ class Edge:
                 body = await self._read(visit, head)
                 response = await front_end.answer(_request(front_end, head, body), caller)
             else:
-                found = None
-                if front_end.prepared is not None and head.method == "GET":
-                    found = front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
+                found = self._prepared(front_end, head, caller)
                 if isinstance(found, Response):
                     response = found
                 else:
@@ -240,6 +238,11 @@ class Edge:
         await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
+
+    def _prepared(self, front_end: FrontEnd, head: Head, caller: Caller) -> Response | Answering | None:
+        if front_end.prepared is None or head.method != "GET":
+            return None
+        return front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
 
     async def _read(self, visit: Visit, head: Head) -> bytes:
         try:

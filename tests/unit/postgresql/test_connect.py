@@ -176,7 +176,7 @@ async def test_who_waits_too_long_for_a_connection_is_told(open_database: Open) 
 
 async def test_reads_go_on_after_every_connection_was_terminated(open_database: Open, watcher: Any) -> None:
     database = await open_database(pool_size=4)
-    await asyncio.gather(*(database.fetch("SELECT pg_sleep(0.01)", []) for _ in range(4)))
+    await asyncio.gather(*(database.fetch(f"SELECT {number}, pg_sleep(0.01)", []) for number in range(4)))
     assert len(await watcher.fetch(OTHERS, watcher.get_server_pid())) == 4
     assert await asyncio.gather(*(database.fetch("SELECT 1", []) for _ in range(8))) == [[(1,)]] * 8
 
@@ -548,3 +548,47 @@ async def test_synchronous_code_that_raises_leaves_nothing_behind(postgresql_url
     with pytest.raises(ValueError, match="mine"):
         await run_sync(postgresql_url, fail)
     assert await run_sync(postgresql_url, lambda connection: sa.inspect(connection).get_table_names()) == []
+
+
+# Reads that wait together ------------------------------------------------------------------------------------
+
+MOMENT = "SELECT count(*), clock_timestamp() FROM items WHERE $1 = 'x'"
+
+
+async def test_the_same_reads_that_wait_for_a_connection_are_run_once(open_database: Open, run: Run) -> None:
+    database = await open_database(pool_size=1)
+    await run(database, "CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL)")
+    blocking = asyncio.create_task(database.fetch("SELECT pg_sleep(0.1)::text", []))
+    await asyncio.sleep(0)
+    reads = [asyncio.create_task(database.fetch(MOMENT, ["x"])) for _ in range(20)]
+    other = asyncio.create_task(database.fetch(MOMENT, ["y"]))
+    found = [rows[0] for rows in await asyncio.gather(*reads)]
+    await blocking
+    assert len(set(found)) == 1
+    assert (await other)[0] != found[0]
+    assert (await database.fetch(MOMENT, ["x"]))[0] != found[0]
+
+
+async def test_who_has_written_reads_it_however_many_wait(open_database: Open, run: Run) -> None:
+    database = await open_database(pool_size=2)
+    await run(database, "CREATE TABLE items (id serial PRIMARY KEY)")
+
+    async def go() -> None:
+        for _ in range(10):
+            ((written,),) = await run(database, "INSERT INTO items DEFAULT VALUES RETURNING id")
+            ((seen,),) = await database.fetch("SELECT max(id) FROM items", [])
+            assert seen >= written
+
+    await asyncio.gather(*(go() for _ in range(20)))
+
+
+async def test_settings_of_a_transaction_are_shared_with_nobody(open_database: Open) -> None:
+    database = await open_database(pool_size=1)
+    blocking = asyncio.create_task(database.fetch("SELECT pg_sleep(0.1)::text", []))
+    await asyncio.sleep(0)
+    text = "SELECT current_setting('TimeZone')"
+    zones = [(("TimeZone", name),) for name in ("Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo")]
+    found = await asyncio.gather(*(database.fetch(text, [], zone) for zone in zones), database.fetch(text, []))
+    await blocking
+    assert [rows[0][0] for rows in found[:3]] == ["Asia/Tokyo", "Europe/Berlin", "Asia/Tokyo"]
+    assert found[3][0][0] not in ("Asia/Tokyo", "Europe/Berlin")

@@ -83,7 +83,7 @@ async def test_a_read_that_nobody_waits_for_is_stopped(database: SQLite) -> None
 
 
 async def test_too_many_long_reads_are_refused(database: SQLite) -> None:
-    tasks = [asyncio.create_task(database.fetch(COUNT, (10**12,))) for _ in range(1100)]
+    tasks = [asyncio.create_task(database.fetch(COUNT, (10**12 + number,))) for number in range(1100)]
     await asyncio.sleep(0.2)
     refused = [task for task in tasks if task.done()]
     assert len(refused) == 100
@@ -93,6 +93,31 @@ async def test_too_many_long_reads_are_refused(database: SQLite) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_long_reads_are_refused_once_others_wait_for_too_long(open_database: Open) -> None:
+    database = await open_database(max_delay=timedelta(seconds=0.2))
+    tasks = [asyncio.create_task(database.fetch(COUNT, (10**12 + number,))) for number in range(8)]
+    await asyncio.sleep(0.4)
+    with pytest.raises(Overloaded):
+        await database.fetch(COUNT, (10**12,))
+    assert await database.fetch("SELECT 1", ()) == [(1,)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_the_same_long_reads_share_one_where_all_threads_are_busy(database: SQLite) -> None:
+    text = f"SELECT ({COUNT}), random()"
+    await database.fetch(text, (500_000,))
+    tasks = [asyncio.create_task(database.fetch(text, (500_000,))) for _ in range(30)]
+    await asyncio.sleep(0)
+    gone = tasks[10]
+    gone.cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(found.pop(10), asyncio.CancelledError)
+    # Four had a thread of their own at once; all others came before the fifth began.
+    assert len({rows[0] for rows in found if not isinstance(rows, BaseException)}) == 5
 
 
 @pytest.mark.parametrize(

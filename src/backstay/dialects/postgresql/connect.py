@@ -29,6 +29,7 @@ from backstay.dialects.postgresql.pool import Pool
 from backstay.dialects.postgresql.server import Server
 from backstay.dialects.postgresql.session import Dialect, hold, join, open_engine
 from backstay.dialects.postgresql.transaction import OwnTransaction, raise_translated
+from backstay.dialects.sql.waiting import Waiting
 from backstay.schema.caller import Local
 from backstay.settings import Settings, load
 
@@ -62,6 +63,7 @@ class PostgreSQL:
             size=max(settings.pool_size, 1),
             timeout=settings.pool_timeout.total_seconds(),
         )
+        self._reads: Waiting[asyncpg.Connection] = Waiting(self._pool.take)
         self._engine = open_engine(self._server, settings)
         self._reading_engine = self._engine.execution_options(postgresql_readonly=True)
 
@@ -84,8 +86,9 @@ class PostgreSQL:
     async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
         """Run one reading statement on its own and return its rows. It cannot write.
 
-        A connection that turns out to be broken is replaced, and the statement run once more. When the awaiting task
-        is cancelled, so is the statement on the server.
+        A connection that turns out to be broken is replaced, and the statement run once more. Reads of the very same
+        that wait for a connection together are run once for all of them (not where ``local`` is given). When the
+        awaiting task is cancelled, so is the statement on the server.
 
         Arguments:
             text: the statement.
@@ -100,9 +103,12 @@ class PostgreSQL:
         if local:
             return await self._transact(lambda own: own.fetch(text, parameters), self._server.begin_apart, local)
         try:
-            return await self._read(text, parameters)
+            connection = self._pool.take_idle()
+            if connection is not None:
+                return await self._read(connection, text, parameters)
+            return await self._reads.fetch(text, parameters, self._read)
         except _Broken:
-            return await _once_more(self._read(text, parameters))
+            return await _once_more(self._reads.fetch(text, parameters, self._read))
 
     def waiting(self, writing: bool) -> tuple[int, float]:
         """How many wait for a connection, and for how many seconds the first has: reads and writes share one pool."""
@@ -184,9 +190,8 @@ class PostgreSQL:
         """Nothing: ``EXPLAIN ANALYZE`` tells it all."""
         return {}
 
-    async def _read(self, text: str, parameters: Sequence[Any]) -> list[Row]:
-        pool, begin = self._pool, self._server.begin_read
-        connection = await pool.take()
+    async def _read(self, connection: asyncpg.Connection, text: str, parameters: Sequence[Any]) -> list[Row]:
+        begin = self._server.begin_read
         try:
             if begin is None:
                 rows = await connection.fetch(text, *parameters)
@@ -196,7 +201,7 @@ class PostgreSQL:
                 await connection.execute("COMMIT")
         except BaseException as error:
             self._fail(connection, error)
-        pool.give(connection)
+        self._pool.give(connection)
         return list(map(tuple, rows))
 
     async def _begin(self, begin: str) -> asyncpg.Connection:

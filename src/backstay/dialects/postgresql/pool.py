@@ -55,6 +55,20 @@ class Pool:
             PoolTimeout: when none became free in time.
             DatabaseUnavailable: when none could be opened, or the pool is closed.
         """
+        connection = self.take_idle()
+        if connection is not None:
+            return connection
+        if self._open < self._size:
+            self._open += 1
+            return await self._open_one()
+        return await self._wait()
+
+    def take_idle(self) -> asyncpg.Connection | None:
+        """Take a connection that is there at once, as :meth:`take` does; None where one has to be waited for.
+
+        Raises:
+            DatabaseUnavailable: when the pool is closed.
+        """
         if self._empty is not None:
             raise DatabaseUnavailable(CLOSED)
         while self._idle:
@@ -62,10 +76,7 @@ class Pool:
             if not connection.is_closed():
                 return connection
             self._open -= 1
-        if self._open < self._size:
-            self._open += 1
-            return await self._open_one()
-        return await self._wait()
+        return None
 
     def waiting(self) -> tuple[int, float]:
         """How many wait for a connection, and for how many seconds the first of them has."""

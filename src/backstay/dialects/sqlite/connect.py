@@ -85,7 +85,7 @@ class SQLite:
         connection = await asyncio.to_thread(create, self._location, self._settings)
         self._writer = Writer(self._turn, self._timeout, self._metadata)
         self._writer.start(connection)
-        self._reader = Reader(self._open_reader, self._timeout)
+        self._reader = Reader(self._open_reader, self._timeout, self._settings.max_delay.total_seconds())
         self._reader.start()
         self._sessions = Sessions(self._open_session, turn=self._turn, settings=self._settings)
 

@@ -2,14 +2,14 @@
 
 A point read takes some microseconds, a hop to a thread ten times that. So a read begins in the loop, under a deadline
 that keeps the loop responsive; what passes it is interrupted and run again in a thread. Texts that proved long go to
-the threads at once, until they prove short again.
+the threads at once, until they prove short again. Where all threads are busy, those who ask the very same share one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import apsw
 
 from backstay.dialects.dialect import Row
+from backstay.dialects.sql.waiting import Waiting
 from backstay.dialects.sqlite.errors import translate
 from backstay.dialects.sqlite.open import EXPLAIN, Deadline
 from backstay.errors import DatabaseUnavailable, Overloaded
@@ -35,11 +36,18 @@ _MOST_WAITING = 1000
 
 
 class Reader:
-    """One reading connection for the loop, and a few in threads."""
+    """One reading connection for the loop, and a few in threads.
 
-    def __init__(self, opening: Opening, timeout: float) -> None:
+    Arguments:
+        opening: opens them.
+        timeout: how many seconds a statement may take.
+        longest: how many seconds long reads may wait for a thread before further ones are refused; 0: none is.
+    """
+
+    def __init__(self, opening: Opening, timeout: float, longest: float) -> None:
         self._opening = opening
         self._timeout = timeout
+        self._longest = longest
         self._deadline = Deadline()
         self._connection: apsw.Connection | None = None
         self._home = 0
@@ -47,12 +55,16 @@ class Reader:
         self._threads: ThreadPoolExecutor | None = None
         self._idle: SimpleQueue[tuple[apsw.Connection, Deadline]] = SimpleQueue()
         self._waiting = 0
+        self._free = asyncio.Semaphore(THREADS)
+        self._since: deque[float] = deque()
+        self._reads: Waiting[None] = Waiting(self._take_thread)
 
     def start(self) -> None:
         """Open the loop's connection. To be called in the loop's thread."""
         self._home = threading.get_ident()
         self._connection = self._opening(self._deadline, 0)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="backstay-reader")
+        self._free = asyncio.Semaphore(THREADS)
 
     def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> list[Row] | None:
         """Run one reading statement in the loop; None where it is for threads.
@@ -81,7 +93,7 @@ class Reader:
 
         Raises:
             StatementTimeout: it took longer than a statement may.
-            Overloaded: too many long reads wait.
+            Overloaded: too many long reads wait, or for too long.
             And the other errors of :mod:`backstay.errors`.
         """
         rows = self.fetch_at_once(text, parameters)
@@ -100,18 +112,43 @@ class Reader:
     # Threads -------------------------------------------------------------------------------------------------
 
     async def _fetch_in_thread(self, text: str, parameters: Sequence[Any]) -> list[Row]:
-        if self._waiting >= _MOST_WAITING or self._threads is None:
+        if self._waiting >= _MOST_WAITING or (self._since and 0 < self._longest < monotonic() - self._since[0]):
             raise Overloaded("Too many long reads are waiting.")
+        self._waiting += 1
+        try:
+            if threading.get_ident() != self._home:
+                return await self._run(text, parameters)
+            if not self._free.locked():
+                await self._free.acquire()
+                return await self._run_and_free(None, text, parameters)
+            return await self._reads.fetch(text, parameters, self._run_and_free)
+        finally:
+            self._waiting -= 1
+
+    async def _take_thread(self) -> None:
+        since = monotonic()
+        self._since.append(since)
+        try:
+            await self._free.acquire()
+        finally:
+            self._since.remove(since)
+
+    async def _run_and_free(self, _turn: None, text: str, parameters: Sequence[Any]) -> list[Row]:
+        try:
+            return await self._run(text, parameters)
+        finally:
+            self._free.release()
+
+    async def _run(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        if self._threads is None:
+            raise DatabaseUnavailable("The database is closed.")
         ticket = Ticket()
         loop = asyncio.get_running_loop()
-        self._waiting += 1
         try:
             rows, seconds = await loop.run_in_executor(self._threads, self._read, ticket, text, parameters)
         except asyncio.CancelledError:
             ticket.give_up()
             raise
-        finally:
-            self._waiting -= 1
         if seconds < BUDGET / 2:
             self._long.pop(text, None)
         return rows
