@@ -10,8 +10,9 @@ from typing import Any, Final
 import orjson
 
 _LITERAL: Final = re.compile(r"'(?:[^']|'')*'")
+_NAME: Final = re.compile(r"[^\W\d]\w*")
 _STEP: Final = re.compile(
-    r"(?P<way>SCAN|SEARCH) (?P<name>.+?)(?: EXISTS)?(?: USING (?P<by>[A-Z ]*(?:INDEX|KEY))(?: (?P<index>\S+))?"
+    r"(?P<way>SCAN|SEARCH) (?P<name>.+?)(?: EXISTS)?(?: USING (?P<by>[A-Z ]*(?:INDEX|KEY))(?: (?P<index>[^\s(]\S*))?"
     r"(?: \((?P<sought>.*)\))?| VIRTUAL TABLE INDEX .*)?(?: LEFT-JOIN)?$"
 )
 
@@ -26,7 +27,7 @@ class Use:
         scanned: whether all rows are looked at.
         sorted: whether what is found is sorted before it is cut to the page.
         index: the index that leads to the rows, if one does.
-        sought: the conditions that the index is asked.
+        sought: the names in the conditions that the index is asked, those of its columns among them.
         removed: how many rows were looked at in vain, where that was counted.
     """
 
@@ -106,7 +107,7 @@ def _nodes(node: Mapping[str, Any], *, sorted_: bool) -> Iterator[Use]:
 
 def _use(node: Mapping[str, Any], sorted_: bool) -> Use:
     indexes = list(_indexes(node))
-    sought = " and ".join(blot(each["Index Cond"]) for each in indexes if "Index Cond" in each)
+    sought = " ".join(_names(each["Index Cond"]) for each in indexes if "Index Cond" in each)
     names = ", ".join(each["Index Name"] for each in indexes)
     kind = f"{node['Node Type']}{' Backward' if node.get('Scan Direction') == 'Backward' else ''}"
     removed = node.get("Rows Removed by Filter")
@@ -131,9 +132,9 @@ def _indexes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _indexes(child)
 
 
-def blot(text: str) -> str:
-    """A condition without the values that PostgreSQL writes into it."""
-    return _LITERAL.sub("?", text)
+def _names(condition: str) -> str:
+    """The names in a condition, without the values that PostgreSQL writes into it."""
+    return " ".join(_NAME.findall(_LITERAL.sub("", condition)))
 
 
 def counted(uses: Sequence[Use], name: str) -> Use | None:
@@ -142,5 +143,5 @@ def counted(uses: Sequence[Use], name: str) -> Use | None:
     if not found:
         return None
     worst = next((use for use in found if use.scanned), found[0])
-    together = " and ".join(use.sought for use in found)
+    together = " ".join(use.sought for use in found)
     return replace(worst, sorted=any(use.sorted for use in found), sought=worst.sought and together)
