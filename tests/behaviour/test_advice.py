@@ -114,6 +114,9 @@ def declared(table: str, *columns: str) -> str:
         # An order, and a page
         ("parcels?order=sent_at.desc&limit=20", declared("parcels", "sent_at")),
         ("parcels?order=grams&limit=20", declared("parcels", "grams")),
+        ("parcels?order=grams.desc.nullslast&limit=20", declared("parcels", "grams")),
+        ("parcels?order=city,street&limit=20", declared("parcels", "city", "street")),
+        ("parcels?order=city.desc,grams.desc&limit=20", declared("parcels", "city", "grams")),
         ("parcels?city=eq.City_3&order=sent_at.desc,id&limit=20", declared("parcels", "city", "sent_at")),
         ("parcels?city=eq.City_3&status=eq.SENT&order=grams&limit=5", declared("parcels", "city", "status", "grams")),
         # Related rows

@@ -43,11 +43,12 @@ _COMPARED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """One term of an order that an index could have."""
+    """One term of an order that an index could have. ``nullable``: whether the statement says where NULLs go."""
 
     column: str
     descending: bool
     nulls_first: bool
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ class _Walk:
             column = sort.target.column
             if sort.branch is not None or sort.cast is not None or sort.target.path or not self.sorts(column):
                 return
-            yield Ordered(column.name, sort.descending, sort.nulls_first)
+            nullable = bool(column.table_column.nullable) or rows.source.served.view
+            yield Ordered(column.name, sort.descending, sort.nulls_first, nullable)
 
     def sorts(self, column: Column) -> bool:
         """Whether an index of a column has the order of its values."""

@@ -113,7 +113,7 @@ class _Advising:
         for term in self.access.order:
             if term.column in single:
                 continue
-            if found and (self.natural(term) is False or term.descending != found[0].descending):
+            if found and (not self.natural(term) or term.descending != found[0].descending):
                 break
             if found and not self.natural(found[0]):
                 break
@@ -123,8 +123,8 @@ class _Advising:
         return found
 
     def natural(self, term: Ordered) -> bool:
-        """Whether NULLs stand where the database's indexes have them."""
-        return (term.nulls_first == term.descending) is self.features.nulls_above
+        """Whether NULLs, if there can be any, stand where the database's indexes have them."""
+        return not term.nullable or (term.nulls_first == term.descending) is self.features.nulls_above
 
     def written(self, term: Ordered) -> str:
         """A column as the declaration of an index has it."""
