@@ -72,6 +72,12 @@ class Serving:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    @property
+    def process(self) -> int:
+        """The process that was started; its children serve."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it and its workers at once, with signal 9, as a crash would."""
         if self._process is not None:

@@ -150,6 +150,12 @@ class Counting:
             self.statements.append(text)
         return found
 
+    async def fetch_whole(self, text: str, parameters: Sequence[Any], local: Local = ()) -> Row | None:
+        assert local == (), "settings of a transaction cost round trips"
+        self.statements.append(text)
+        found: Row | None = await self._database.fetch_whole(text, parameters)
+        return found
+
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a read asked the database for {name}")
 

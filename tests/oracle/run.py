@@ -68,7 +68,11 @@ def caller(who: dict[str, Any] | None, *, knowing: bool) -> Caller:
 async def ask(road: Road, asked: Asking, who: Caller) -> tuple[list[dict[str, Any]], int | None]:
     """What Backstay answers: rows and total."""
     reply = await road.answer(asked.node(), who, lambda reply: None)
-    rows = json.loads(reply.body, parse_float=Decimal)
+    body = reply.body
+    if reply.spool is not None:
+        body = b"".join([piece async for piece in reply.spool.pieces()])
+        reply.spool.close()
+    rows = json.loads(body, parse_float=Decimal)
     assert reply.rows == len(rows)
     return rows, reply.total
 

@@ -22,6 +22,7 @@ from backstay.dialects.connect import Engine
 from backstay.dialects.sql import Emission
 from backstay.plan import fold
 from backstay.plan.resolved import Branch, Rows, Source
+from lengths import nothing_is_short
 from oracle.asking import Asking, Rules
 from oracle.draw import asking, negations, rules
 from oracle.logic import World
@@ -77,6 +78,24 @@ def test_no_caller_gets_a_row_a_rule_refuses_nor_misses_one_it_lets(ground: Grou
         ground.compare(wanted, callers[:WHO], asked, knowing=knowing)
 
     agree()
+
+
+@pytest.mark.invariant("I16")
+@pytest.mark.timeout(900)
+def test_rules_hold_in_answers_that_are_made_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_url: str
+) -> None:
+    @settings(max_examples=ROUNDS, suppress_health_check=list(HealthCheck))
+    @given(rules(), st.permutations(CALLERS), questions(TABLES["mixed"], QUERIES), st.booleans())
+    def agree(wanted: Rules, callers: list[Any], asked: list[Asking], knowing: bool) -> None:
+        ground.compare(wanted, callers[:WHO], asked, knowing=knowing)
+
+    with nothing_is_short():
+        ground = Ground([f"sqlite:///{tmp_path_factory.mktemp('oracle')}/oracle.db", postgresql_url])
+        try:
+            agree()
+        finally:
+            ground.close()
 
 
 # Broken guards -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Dialect as SQLDialect
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +23,12 @@ Raises InvalidLiteral (or a sibling) for a value that the column's type does not
 """
 
 Row: TypeAlias = tuple[Any, ...]
+
+Take: TypeAlias = Callable[[Sequence[Row]], int]
+"""Takes the next rows of a long read, and tells how many characters they have. It is called in a thread."""
+
+WHOLE: Final = 2 * 1024 * 1024
+"""Bytes of a body up to which :meth:`Database.fetch_whole` hands it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,21 @@ class Database(Protocol):
 
     def waiting(self, writing: bool) -> tuple[int, float]:
         """How many reads (or writes) wait for their turn, and for how many seconds the first has."""
+        ...
+
+    async def fetch_whole(self, text: str, parameters: Sequence[Any], local: Local) -> Row | None:
+        """Run one bounded reading statement, whose one row begins with a body; None if that is longer than WHOLE.
+
+        A bounded statement is one that was compiled to be run like this (:meth:`Emission.read`).
+        """
+        ...
+
+    async def fetch_rows(self, text: str, parameters: Sequence[Any], local: Local, take: Take) -> None:
+        """Run one reading statement and hand its rows on in batches, as they come; only one of them is in memory.
+
+        All of them are of one moment, and the statement has the time that any statement has. When the awaiting task is
+        cancelled, so is the statement. What ``take`` raises ends it and comes out of here.
+        """
         ...
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 from backstay.dialects.dialect import Database, Row, Statement, Transaction
 from backstay.dialects.profile.slow import Slow
 from backstay.dialects.reply import Reply
+from backstay.dialects.rowwise.fetch import fetch_long, fetch_rows
+from backstay.dialects.rowwise.layout import Layout
+from backstay.dialects.rowwise.reading import SHORT, Reading
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
 from backstay.errors import DatabaseFault, PutMismatch, RowRefused, StatementTimeout
 from backstay.plan.guard import row_refused
@@ -23,24 +26,48 @@ Judge = Callable[[Reply], None]
 
 
 def read(
-    database: Database, statement: Statement, values: Sequence[Any], caller: Caller, slow: Slow
+    database: Database,
+    reading: Reading,
+    values: Sequence[Any],
+    caller: Caller,
+    slow: Slow,
+    layout: Layout | None = None,
 ) -> Reply | Coroutine[Any, Any, Reply]:
-    """Run a read: at once where the database can, else by what is to be awaited. ``slow`` is told if it takes long."""
-    parameters, local = statement.bind(values, caller), caller.local
+    """Run a read: at once where the database can, else by what is to be awaited.
+
+    Arguments:
+        database, reading, values, caller: what is run, where, with which values, for whom.
+        slow: told if it takes long.
+        layout: how the rows of a long answer become its body; None: as the array that the database makes of them.
+    """
+    parameters, local, limit = reading.bind(values, caller), caller.local, reading.limit
     if caller.timezone is not None and database.features.local_settings:
         local = (*local, ("TimeZone", caller.timezone.name))
+    short = reading.short or (limit is not None and values[limit] <= SHORT)
+    # A statement is bounded where no limit is asked for. What is known to be long need not be tried.
+    whole = short or (limit is None and not reading.habit.long and (layout is None or not layout.eager))
     began = perf_counter()
-    found = None if local else database.fetch_at_once(statement.text, parameters)
+    found = None if local or not whole else database.fetch_at_once(reading.text, parameters)
     if found is None:
-        return _read_later(database, statement, parameters, local, slow, began)
+        if short:
+            return _read_later(database, reading, parameters, local, slow, began)
+        work = (fetch_long if whole else fetch_rows)(database, reading, values, caller, local, layout)
+        return _read_long(work, reading, parameters, local, slow, began)
     if (took := perf_counter() - began) > slow.limit:
-        slow.note(statement, (statement.text, parameters), local, took, found[0][1])
+        slow.note(reading, (reading.text, parameters), local, took, found[0][1])
     return _reply(found)
 
 
-async def fetch(database: Database, statement: Statement, values: Sequence[Any], caller: Caller, slow: Slow) -> Reply:
-    """Run a read, and wait for it where it has to be waited for."""
-    found = read(database, statement, values, caller, slow)
+async def fetch(
+    database: Database,
+    reading: Reading,
+    values: Sequence[Any],
+    caller: Caller,
+    slow: Slow,
+    layout: Layout | None = None,
+) -> Reply:
+    """Run a read as :func:`read` does, and wait for it where it has to be waited for."""
+    found = read(database, reading, values, caller, slow, layout)
     return found if isinstance(found, Reply) else await found
 
 
@@ -55,6 +82,19 @@ async def _read_later(
     if (took := perf_counter() - began) > slow.limit:
         slow.note(statement, (statement.text, parameters), local, took, found[0][1])
     return _reply(found)
+
+
+async def _read_long(
+    work: Awaitable[Reply], statement: Statement, parameters: list[Any], local: Local, slow: Slow, began: float
+) -> Reply:
+    try:
+        reply = await work
+    except StatementTimeout:
+        slow.note(statement, (statement.text, parameters), local, perf_counter() - began, 0)
+        raise
+    if (took := perf_counter() - began) > slow.limit:
+        slow.note(statement, (statement.text, parameters), local, took, reply.rows)
+    return reply
 
 
 def _reply(found: Sequence[Row]) -> Reply:

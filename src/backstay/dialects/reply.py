@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from backstay.dialects.rowwise.spool import Spool
+
 
 # Not frozen: to make a frozen one takes longer than to look up what answers a request.
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class Reply:
         media: another content type than JSON, where a function gave one.
         suits: whether that is an answer to whatever media type was asked for.
         status, headers: what a function says of its answer, beside its value; names in lower case.
+        laid: the body is in the form that was asked for, and no array any more.
+        spool: holds the body in the place of ``body``, where that is too long for memory. To be closed.
     """
 
     body: bytes = b""
@@ -37,3 +41,10 @@ class Reply:
     suits: bool = False
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    laid: bool = False
+    spool: Spool | None = None
+
+    def close(self) -> None:
+        """Let go of the spool, where there is one: nobody will be sent this reply."""
+        if self.spool is not None:
+            self.spool.close()

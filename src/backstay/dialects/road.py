@@ -7,11 +7,13 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 from backstay.dialects.connect import Engine
-from backstay.dialects.dialect import Explaining, Row, Statement, Transaction
+from backstay.dialects.dialect import Explaining, Row, Transaction
 from backstay.dialects.execute import Judge, fetch, opening, read, write
 from backstay.dialects.hooked import has_hooks, write_with_hooks
 from backstay.dialects.profile.slow import Slow
 from backstay.dialects.reply import Reply
+from backstay.dialects.rowwise.layout import Layout
+from backstay.dialects.rowwise.reading import Reading, compile_reading
 from backstay.dialects.write import Writing, compile_write
 from backstay.errors import RequestError, StatementTimeout
 from backstay.plan.cache import Cache, Entry
@@ -22,7 +24,7 @@ from backstay.schema.caller import Caller
 from backstay.schema.served import Schema
 from backstay.settings import Settings
 
-Compiled: TypeAlias = Statement | Writing
+Compiled: TypeAlias = Reading | Writing
 
 
 class _Told(Exception):
@@ -54,7 +56,7 @@ class Road:
     def compile(self, plan: Plan) -> Compiled:
         """A plan as what this database runs."""
         if isinstance(plan.resolved, Read):
-            return self.engine.emission(plan).read(plan.resolved.count)
+            return compile_reading(lambda: self.engine.emission(plan))
         return compile_write(plan, self.engine.emission, self.engine.database.features)
 
     async def answer(
@@ -63,6 +65,7 @@ class Road:
         caller: Caller,
         judge: Judge,
         refusal: RequestError | None = None,
+        layout: Layout | None = None,
     ) -> Reply:
         """Answer a query for a caller.
 
@@ -71,11 +74,19 @@ class Road:
             caller: whose rules hold.
             judge: looks at the reply; of a write before it is committed, so that what it raises undoes the write.
             refusal: what to raise once every name of the query was found.
+            layout: how the rows of a long answer to a select become its body; None: as an array.
+
+        Returns:
+            The reply; a spool in it is the caller's to close.
         """
         compiled, values = self.cache.find(query, caller, refusal)
-        if isinstance(compiled, Statement):
-            reply = await fetch(self.engine.database, compiled, values, caller, self.slow)
-            judge(reply)
+        if isinstance(compiled, Reading):
+            reply = await fetch(self.engine.database, compiled, values, caller, self.slow, layout)
+            try:
+                judge(reply)
+            except RequestError:
+                reply.close()
+                raise
             return reply
         if has_hooks(compiled):
             return await write_with_hooks(self.schema, self.engine, compiled, values, caller, judge)
@@ -99,17 +110,20 @@ class Road:
             self.slow.note(compiled, opening(compiled, values, caller), caller.local, took, reply.affected or 0)
         return reply
 
-    def read(self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller) -> Reply | Coroutine[Any, Any, Reply]:
+    def read(
+        self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller, layout: Layout | None = None
+    ) -> Reply | Coroutine[Any, Any, Reply]:
         """Answer a read whose shape is known: at once where the database can, else by what is to be awaited.
 
         Arguments:
             entry: what its shape leads to.
             values: of the query.
             caller: whose rules hold.
+            layout: as for :meth:`answer`.
         """
         compiled = self.cache.compiled(entry, caller)
-        assert isinstance(compiled, Statement)
-        return read(self.engine.database, compiled, values, caller, self.slow)
+        assert isinstance(compiled, Reading)
+        return read(self.engine.database, compiled, values, caller, self.slow, layout)
 
     async def explain(
         self,
@@ -128,7 +142,7 @@ class Road:
         """
         compiled, values = self.cache.find(query, caller, refusal)
         database = self.engine.database
-        if isinstance(compiled, Statement):
+        if isinstance(compiled, Reading):
             text = database.explaining(compiled.text, explaining)
             rows = await database.fetch(text, compiled.bind(values, caller), caller.local)
             return database.explained(rows, explaining)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from backstay.dialects.rowwise.spool import Spool
 from backstay.schema.exchange import Request
 
 __all__ = ["Ready", "Request", "Response"]
@@ -16,11 +17,16 @@ _set: Final = object.__setattr__
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response. ``headers`` are in the order they are sent, names in lower case."""
+    """One HTTP response. ``headers`` are in the order they are sent, names in lower case.
+
+    ``spool`` holds a body too long for memory, in the place of ``body``; its length is among the headers. Whoever sends
+    the response closes it.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    spool: Spool | None = None
 
     @property
     def lines(self) -> Lines | None:
@@ -34,10 +40,11 @@ class Ready(Response):
     __slots__ = ("_lines",)
     _lines: Lines
 
-    def __init__(self, status: int, lines: Lines, body: bytes) -> None:
+    def __init__(self, status: int, lines: Lines, body: bytes, spool: Spool | None = None) -> None:
         _set(self, "status", status)
         _set(self, "_lines", lines)
         _set(self, "body", body)
+        _set(self, "spool", spool)
 
     @property
     def lines(self) -> Lines:

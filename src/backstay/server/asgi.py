@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
 
+from backstay.dialects.rowwise.spool import Spool
 from backstay.frontends.http import Response
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -59,3 +60,18 @@ def _lines(response: Response, method: str) -> list[tuple[bytes, bytes]]:
     if "cache-control" not in named:
         headers.append(_NO_STORE)
     return headers
+
+
+async def send_spool(start: Message, spool: Spool, send: Send) -> None:
+    """Send an answer whose body is spooled, piece by piece as the client takes them, and let go of the spool.
+
+    Raises:
+        OSError: its file cannot be read. The answer is not ended then, so that the server cuts the connection.
+    """
+    try:
+        await send(start)
+        async for piece in spool.pieces():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        spool.close()
+    await send({"type": "http.response.body", "body": b""})

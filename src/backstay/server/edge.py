@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
+from backstay.dialects.rowwise.spool import Spool
 from backstay.errors import (
     BackstayError,
     Forbidden,
@@ -37,7 +38,7 @@ from backstay.observe import (
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.admission.admission import Admission, Waiting
 from backstay.server.admission.refusal import Refusal, rough_head
-from backstay.server.asgi import Message, Receive, Scope, Send, frame
+from backstay.server.asgi import Message, Receive, Scope, Send, frame, send_spool
 from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
 from backstay.server.head import Head, read_head
@@ -234,8 +235,11 @@ class Edge:
             if visit is not None:
                 self._watch.leave(visit)
         start, content = self._frame(response, head, closing)
-        await send(start)
-        await (_send_and_linger(content, head, receive, send) if unread else send(content))
+        if response.spool is not None:
+            await self._send_spool(start, response.spool, head, send)
+        else:
+            await send(start)
+            await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
 
@@ -243,6 +247,13 @@ class Edge:
         if front_end.prepared is None or head.method != "GET":
             return None
         return front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
+
+    async def _send_spool(self, start: Message, spool: Spool, head: Head, send: Send) -> None:
+        try:
+            await send_spool(start, spool, send)
+        except Exception as error:
+            observe(RequestFailed(head.method, head.path, error))
+            raise
 
     async def _read(self, visit: Visit, head: Head) -> bytes:
         try:

@@ -14,14 +14,14 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy import Dialect as SQLDialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.errors import DatabaseFault, DatabaseUnavailable, DeclarationError
+from backstay.errors import DatabaseFault, DatabaseUnavailable, DeclarationError, StatementTimeout
 
 try:
     import asyncpg
 except ModuleNotFoundError:
     raise DeclarationError("PostgreSQL needs the package asyncpg.", hint="pip install 'backstay[postgres]'") from None
 
-from backstay.dialects.dialect import Explaining, Row, Transaction
+from backstay.dialects.dialect import Explaining, Row, Take, Transaction
 from backstay.dialects.features import Features
 from backstay.dialects.postgresql.errors import is_lost, translate
 from backstay.dialects.postgresql.features import FEATURES
@@ -58,6 +58,7 @@ class PostgreSQL:
         self.sql: SQLDialect = Dialect()
         self.metadata = metadata
         self._server = Server(url, settings)
+        self._most_time = settings.statement_timeout.total_seconds() or None
         self._pool = Pool(
             partial(self._server.connect, readonly=True),
             size=max(settings.pool_size, 1),
@@ -114,6 +115,31 @@ class PostgreSQL:
         """How many wait for a connection, and for how many seconds the first has: reads and writes share one pool."""
         return self._pool.waiting()
 
+    async def fetch_whole(self, text: str, parameters: Sequence[Any], local: Local = ()) -> Row | None:
+        """Run one bounded reading statement; None where it tells, by NULL, that its body is longer than WHOLE.
+
+        Raises:
+            As :meth:`fetch`.
+        """
+        (row,) = await self.fetch(text, parameters, local)
+        return None if row[0] is None else row
+
+    async def fetch_rows(self, text: str, parameters: Sequence[Any], local: Local, take: Take) -> None:
+        """Run one reading statement with a cursor, in a read-only transaction, and hand its rows on in batches.
+
+        Raises:
+            As :meth:`fetch`, and whatever ``take`` raises.
+        """
+
+        async def work(own: OwnTransaction) -> None:
+            try:
+                async with asyncio.timeout(self._most_time):
+                    await own.fetch_rows(text, parameters, take)
+            except TimeoutError:
+                raise StatementTimeout from None
+
+        await self._transact(work, self._server.begin_cursor, local)
+
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed when this returns, rolled back if it raises.
 
@@ -127,7 +153,7 @@ class PostgreSQL:
         """
         return await self._transact(work, self._server.begin_write, local)
 
-    async def _transact(self, work: Callable[[Transaction], Awaitable[T]], begin: str, local: Local) -> T:
+    async def _transact(self, work: Callable[[OwnTransaction], Awaitable[T]], begin: str, local: Local) -> T:
         try:
             connection = await self._begin(begin)
         except _Broken:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from backstay.dialects.dialect import Parameter
+from backstay.dialects.dialect import WHOLE, Parameter
 from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.types import spell, unbounded
 from backstay.dialects.postgresql.zones import ZoneDialect, pinned
@@ -31,6 +31,7 @@ class PostgreSQLEmission(Writer):
     """One PostgreSQL statement in the making."""
 
     sql = ZoneDialect()  # type: ignore[no-untyped-call]
+    between = ", \n "
     row_key = (
         Column("ctid", "ctid", other("tid"), sa.column("ctid")),
         Column("tableoid", "tableoid", other("oid"), sa.column("tableoid")),
@@ -93,10 +94,18 @@ class PostgreSQLEmission(Writer):
         page = select.subquery(_ROWS)
         return sa.select(_array(page.c.value)).select_from(page).scalar_subquery()
 
-    def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
+    def whole(self, select: sa.Select[Any], *, bounded: bool = False) -> sa.Select[Any]:
         page = select.subquery(_ROWS)
-        columns: list[ColumnElement[Any]] = [sa.cast(_array(_row()), sa.Text()), func.count()]
+        body: ColumnElement[Any] = sa.cast(_array(_row()), sa.Text())
+        if bounded:
+            # PostgreSQL computes an aggregate that stands twice once, and knows its size without counting.
+            size = func.pg_column_size(func.json_agg(_row()))
+            body = sa.case((size > sa.literal_column(str(WHOLE)), sa.null()), else_=body)
+        columns: list[ColumnElement[Any]] = [body, func.count()]
         return sa.select(*columns).select_from(page)
+
+    def each(self, select: sa.Select[Any]) -> tuple[ColumnElement[Any], Any]:
+        return sa.cast(func.row_to_json(_row()), sa.Text()), select.subquery(_ROWS)
 
     def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         return value

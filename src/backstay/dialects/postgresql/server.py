@@ -94,7 +94,8 @@ class Server:
     ``begin_read`` is what a single reading statement needs before it. On a server of one's own it needs nothing:
     connections are read-only unless a transaction says otherwise, so reading costs one round trip and still cannot
     write. Behind a pooler in transaction mode a connection's settings are not one's own, and two messages may reach
-    two servers, so there every read is a transaction. ``begin_apart`` begins a read that has settings of its own.
+    two servers, so there every read is a transaction. ``begin_apart`` begins a read that has settings of its own, and
+    ``begin_cursor`` one whose rows are fetched batch by batch.
     """
 
     def __init__(self, url: str, settings: Settings) -> None:
@@ -113,6 +114,8 @@ class Server:
         suffix = f"; {self.set_limits}" if self.pooler else ""
         self.begin_write: str = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE{suffix}"
         self.begin_apart: str = f"BEGIN READ ONLY{suffix}"
+        # All rows are wanted, and not the first few as soon as can be.
+        self.begin_cursor: str = f"{self.begin_apart}; SET LOCAL cursor_tuple_fraction = 1"
         self.begin_read: str | None = self.begin_apart if self.pooler else None
 
     async def connect(self, *, readonly: bool = False) -> asyncpg.Connection:

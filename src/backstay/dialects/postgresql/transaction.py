@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.dialects.dialect import Row
+from backstay.dialects.dialect import Row, Take
 from backstay.dialects.postgresql.errors import is_lost, translate
+from backstay.dialects.rowwise.batch import FIRST, next_size
 from backstay.errors import DatabaseUnavailable
 from backstay.schema.caller import Local
 from backstay.schema.kind.zone import Zone
+
+_CURSOR: Final = "backstay_rows"
 
 
 def raise_translated(error: Exception, connection: asyncpg.Connection) -> NoReturn:
@@ -95,6 +99,16 @@ class OwnTransaction:
         if not parameters:
             return []
         return await self._run(lambda: self._connection.fetchmany(self._mark + text, parameters))
+
+    async def fetch_rows(self, text: str, parameters: Sequence[Any], take: Take) -> None:
+        """Run one statement with a cursor, and hand its rows on in batches; the next ones wait for that."""
+        await self.fetch(f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {text}", parameters)
+        size = FIRST
+        while rows := await self.fetch(f"FETCH {size} FROM {_CURSOR}", ()):
+            weight = await asyncio.to_thread(take, rows)
+            if len(rows) < size:
+                return
+            size = next_size(len(rows), weight)
 
     async def _run(self, statement: Callable[[], Awaitable[Sequence[asyncpg.Record]]]) -> list[Row]:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -155,21 +155,54 @@ class Emission(Groups):
     def json_values(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
         """The values of a select of one column as a JSON array."""
 
+    between: ClassVar[str]
+    """What stands between two rows of an array that :meth:`whole` makes."""
+
     @abstractmethod
-    def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
-        """One row: the body (a JSON array as text) and the number of rows of a select."""
+    def whole(self, select: sa.Select[Any], *, bounded: bool = False) -> sa.Select[Any]:
+        """One row: the body (a JSON array as text) and the number of rows of a select.
+
+        ``bounded``: in the place of a body longer than :data:`~backstay.dialects.dialect.WHOLE` stands NULL, unless the
+        driver itself keeps such bodies out.
+        """
+
+    @abstractmethod
+    def each(self, select: sa.Select[Any]) -> tuple[ColumnElement[Any], Any]:
+        """The JSON text of each row of a select, and what to select it from."""
 
     # Statements ----------------------------------------------------------------------------------------------
 
-    def read(self, count: Count) -> Statement:
-        """The statement of a read: one row of body, rows, and total where one was asked for."""
-        resolved = self.plan.resolved
-        rows = resolved.rows if isinstance(resolved, Read) else resolved.returning
-        assert rows is not None
-        statement = self.whole(self.select(rows))
+    def read(self, count: Count, *, bounded: bool = False) -> Statement:
+        """The statement of a read: one row of body, rows, and total where one was asked for.
+
+        ``bounded``: as for :meth:`whole`.
+        """
+        rows = self.root
+        statement = self.whole(self.select(rows), bounded=bounded)
         if count is not Count.NONE:
             statement = statement.add_columns(self.total(rows))
         return self.compile(statement)
+
+    def read_rows(self, count: Count) -> Statement:
+        """The statement of the same read, row by row: the text of each, and NULL.
+
+        Where the total was asked for, it stands in a row of its own before the others, with NULL in the place of a
+        text: it must be told even where the page holds no rows.
+        """
+        text, page = self.each(self.select(self.root))
+        each = sa.select(text, sa.cast(sa.null(), sa.BigInteger())).select_from(page)
+        if count is Count.NONE:
+            return self.compile(each)
+        total = sa.select(sa.cast(sa.null(), sa.Text()), self.total(self.root))
+        return self.compile(sa.union_all(total, each))
+
+    @property
+    def root(self) -> Rows:
+        """The rows to answer with."""
+        resolved = self.plan.resolved
+        rows = resolved.rows if isinstance(resolved, Read) else resolved.returning
+        assert rows is not None
+        return rows
 
     def total(self, rows: Rows, conditions: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
         """How many rows (or groups of rows) there are, whatever the page."""

@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.dialects.dialect import Explaining, Row, Transaction
+from backstay.dialects.dialect import Explaining, Row, Take, Transaction
 from backstay.dialects.features import Features
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.door import dbapi
@@ -20,7 +20,7 @@ from backstay.dialects.sqlite.door.sessions import Sessions, SessionTransaction,
 from backstay.dialects.sqlite.errors import translate, translate_session
 from backstay.dialects.sqlite.features import FEATURES
 from backstay.dialects.sqlite.open import Deadline, connect_file, create, locate
-from backstay.dialects.sqlite.reader import Reader
+from backstay.dialects.sqlite.reader import Reader, TooLong
 from backstay.dialects.sqlite.search.configuration import CONFIGURATIONS
 from backstay.dialects.sqlite.turn import Turn, refuse_waiting_for_oneself
 from backstay.dialects.sqlite.writer import Writer
@@ -120,6 +120,30 @@ class SQLite:
     def waiting(self, writing: bool) -> tuple[int, float]:
         """How many writes wait for the writer, and for how many seconds the first has; reads hardly ever wait."""
         return self._writer.waiting() if writing and self._writer is not None else (0, 0.0)
+
+    async def fetch_whole(self, text: str, parameters: Sequence[object], local: Local = ()) -> Row | None:
+        """Run one reading statement, whose one row begins with a body; None if it makes a text longer than WHOLE.
+
+        Raises:
+            As :meth:`fetch`.
+        """
+        if local:
+            raise _no_settings(local)
+        try:
+            (row,) = await _open(self._reader).fetch(text, parameters, bounded=True)
+        except TooLong:
+            return None
+        return row
+
+    async def fetch_rows(self, text: str, parameters: Sequence[object], local: Local, take: Take) -> None:
+        """Run one reading statement in a thread and hand its rows on in batches.
+
+        Raises:
+            As :meth:`fetch`, and whatever ``take`` raises.
+        """
+        if local:
+            raise _no_settings(local)
+        await _open(self._reader).fetch_rows(text, parameters, take)
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]], local: Local = ()) -> T:
         """Run ``work`` in one transaction: committed and durable when this returns, rolled back if it raises.

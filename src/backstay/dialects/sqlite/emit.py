@@ -60,6 +60,7 @@ class SQLiteEmission(Writer):
     """One SQLite statement in the making."""
 
     sql = SQLiteDialect()
+    between = ","
     row_key = (Column("_rowid_", "_rowid_", BIGINT, sa.column("_rowid_")),)
 
     # Parameters ----------------------------------------------------------------------------------------------
@@ -108,10 +109,15 @@ class SQLiteEmission(Writer):
         page = select.subquery()
         return func.json(sa.select(_listed(page.c.value)).select_from(page).scalar_subquery())
 
-    def whole(self, select: sa.Select[Any]) -> sa.Select[Any]:
+    def whole(self, select: sa.Select[Any], *, bounded: bool = False) -> sa.Select[Any]:
+        # The connection itself refuses to make a longer text: it need not be made to be measured.
         page = select.subquery()
         statement: sa.Select[Any] = sa.select(_listed(page.c.r), func.count()).select_from(page)
         return statement
+
+    def each(self, select: sa.Select[Any]) -> tuple[ColumnElement[Any], Any]:
+        page = select.subquery()
+        return page.c.r, page
 
     def shown(self, value: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
         if self.plan.zoned and kind.name.startswith(ZONED):

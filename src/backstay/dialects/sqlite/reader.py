@@ -3,6 +3,9 @@
 A point read takes some microseconds, a hop to a thread ten times that. So a read begins in the loop, under a deadline
 that keeps the loop responsive; what passes it is interrupted and run again in a thread. Texts that proved long go to
 the threads at once, until they prove short again. Where all threads are busy, those who ask the very same share one.
+
+The loop's connection makes no text longer than ``WHOLE``: copying such a one would hold the loop, too. What passes that
+is run again in a thread as well, where any length will do, unless the caller asked for short ones alone.
 """
 
 from __future__ import annotations
@@ -10,22 +13,34 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import islice
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import apsw
 
-from backstay.dialects.dialect import Row
+from backstay.dialects.dialect import WHOLE, Row, Take
+from backstay.dialects.rowwise.batch import FIRST, next_size
 from backstay.dialects.sql.waiting import Waiting
 from backstay.dialects.sqlite.errors import translate
 from backstay.dialects.sqlite.open import EXPLAIN, Deadline
 from backstay.errors import DatabaseUnavailable, Overloaded
 
+T = TypeVar("T")
+
 Opening: TypeAlias = Callable[[Deadline, float | None], apsw.Connection]
 """Opens a reading connection with a deadline, and how long it waits for locks (None: as long as a statement may)."""
+
+Reading: TypeAlias = Callable[[apsw.Connection], T]
+"""What is done in a thread, on one of its connections."""
+
+Reads: TypeAlias = Callable[[apsw.Connection, str, Sequence[Any]], list[Row]]
+"""Runs a statement there."""
 
 BUDGET = 0.02
 """Seconds that a read may hold the event loop."""
@@ -63,6 +78,7 @@ class Reader:
         """Open the loop's connection. To be called in the loop's thread."""
         self._home = threading.get_ident()
         self._connection = self._opening(self._deadline, 0)
+        self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, WHOLE)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="backstay-reader")
         self._free = asyncio.Semaphore(THREADS)
 
@@ -80,7 +96,7 @@ class Reader:
         self._deadline.begin(BUDGET)
         try:
             return list(connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
-        except apsw.InterruptError:
+        except (apsw.InterruptError, apsw.TooBigError):
             self._remember(text)
         except (apsw.BusyError, apsw.LockedError):
             pass  # waiting for a lock is for threads
@@ -88,16 +104,44 @@ class Reader:
             raise translate(error, connection=connection) from error
         return None
 
-    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+    async def fetch(self, text: str, parameters: Sequence[Any], *, bounded: bool = False) -> list[Row]:
         """Run one reading statement.
 
+        Arguments:
+            text, parameters: the statement.
+            bounded: no text longer than ``WHOLE`` is wanted.
+
         Raises:
+            TooLong: such a text was made, and not wanted.
             StatementTimeout: it took longer than a statement may.
             Overloaded: too many long reads wait, or for too long.
             And the other errors of :mod:`backstay.errors`.
         """
         rows = self.fetch_at_once(text, parameters)
-        return await self._fetch_in_thread(text, parameters) if rows is None else rows
+        return await self._fetch_in_thread(text, parameters, bounded) if rows is None else rows
+
+    async def fetch_rows(self, text: str, parameters: Sequence[Any], take: Take) -> None:
+        """Run one reading statement in a thread, and hand its rows on there in batches.
+
+        Raises:
+            As :meth:`fetch`, and whatever ``take`` raises.
+        """
+
+        def read(connection: apsw.Connection) -> None:
+            size = FIRST
+            with closing(connection.execute(text, parameters)) as cursor:
+                while rows := list(islice(cursor, size)):
+                    size = next_size(len(rows), take(rows))
+
+        with self._enter():
+            if threading.get_ident() != self._home:
+                await self._run(read)
+                return
+            await self._take_thread()
+            try:
+                await self._run(read)
+            finally:
+                self._free.release()
 
     def close(self) -> None:
         """Wait for the reads under way and close every connection."""
@@ -111,19 +155,25 @@ class Reader:
 
     # Threads -------------------------------------------------------------------------------------------------
 
-    async def _fetch_in_thread(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+    @contextmanager
+    def _enter(self) -> Iterator[None]:
         if self._waiting >= _MOST_WAITING or (self._since and 0 < self._longest < monotonic() - self._since[0]):
             raise Overloaded("Too many long reads are waiting.")
         self._waiting += 1
         try:
-            if threading.get_ident() != self._home:
-                return await self._run(text, parameters)
-            if not self._free.locked():
-                await self._free.acquire()
-                return await self._run_and_free(None, text, parameters)
-            return await self._reads.fetch(text, parameters, self._run_and_free)
+            yield
         finally:
             self._waiting -= 1
+
+    async def _fetch_in_thread(self, text: str, parameters: Sequence[Any], bounded: bool) -> list[Row]:
+        read = _read_bounded if bounded else _read_all
+        with self._enter():
+            if threading.get_ident() != self._home:
+                return await self._read_text(read, text, parameters)
+            if not self._free.locked():
+                await self._free.acquire()
+                return await self._read_and_free(read, None, text, parameters)
+            return await self._reads.fetch(text, parameters, partial(self._read_and_free, read))
 
     async def _take_thread(self) -> None:
         since = monotonic()
@@ -133,33 +183,38 @@ class Reader:
         finally:
             self._since.remove(since)
 
-    async def _run_and_free(self, _turn: None, text: str, parameters: Sequence[Any]) -> list[Row]:
+    async def _read_and_free(self, read: Reads, _turn: None, text: str, parameters: Sequence[Any]) -> list[Row]:
         try:
-            return await self._run(text, parameters)
+            return await self._read_text(read, text, parameters)
         finally:
             self._free.release()
 
-    async def _run(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+    async def _read_text(self, read: Reads, text: str, parameters: Sequence[Any]) -> list[Row]:
+        def timed(connection: apsw.Connection) -> tuple[list[Row], float]:
+            began = monotonic()
+            return read(connection, text, parameters), monotonic() - began
+
+        rows, seconds = await self._run(timed)
+        if seconds < BUDGET / 2:
+            self._long.pop(text, None)
+        return rows
+
+    async def _run(self, reading: Reading[T]) -> T:
         if self._threads is None:
             raise DatabaseUnavailable("The database is closed.")
         ticket = Ticket()
         loop = asyncio.get_running_loop()
         try:
-            rows, seconds = await loop.run_in_executor(self._threads, self._read, ticket, text, parameters)
+            return await loop.run_in_executor(self._threads, self._read, ticket, reading)
         except asyncio.CancelledError:
             ticket.give_up()
             raise
-        if seconds < BUDGET / 2:
-            self._long.pop(text, None)
-        return rows
 
-    def _read(self, ticket: Ticket, text: str, parameters: Sequence[Any]) -> tuple[list[Row], float]:
+    def _read(self, ticket: Ticket, reading: Reading[T]) -> T:
         connection, deadline = self._borrow()
         try:
-            began = monotonic()
             ticket.begin(deadline, self._timeout)
-            rows = list(connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
-            return rows, monotonic() - began
+            return reading(connection)
         except Exception as error:
             raise translate(error, connection=connection) from error
         finally:
@@ -171,12 +226,33 @@ class Reader:
             return self._idle.get_nowait()
         except Empty:
             deadline = Deadline()
-            return self._opening(deadline, None), deadline
+            connection = self._opening(deadline, None)
+            # What a long read sorts may be larger than memory; little of it still never sees a file.
+            connection.pragma("temp_store", "file")
+            return connection, deadline
 
     def _remember(self, text: str) -> None:
         self._long[text] = None
         if len(self._long) > _MOST_LONG:
             self._long.popitem(last=False)
+
+
+class TooLong(Exception):
+    """A statement made a text longer than was wanted."""
+
+
+def _read_all(connection: apsw.Connection, text: str, parameters: Sequence[Any]) -> list[Row]:
+    return list(connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
+
+
+def _read_bounded(connection: apsw.Connection, text: str, parameters: Sequence[Any]) -> list[Row]:
+    most = connection.limit(apsw.SQLITE_LIMIT_LENGTH, WHOLE)
+    try:
+        return list(connection.execute(text, parameters))
+    except apsw.TooBigError:
+        raise TooLong from None
+    finally:
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, most)
 
 
 class Ticket:

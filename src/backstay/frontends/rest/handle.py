@@ -12,10 +12,12 @@ from backstay.dialects.call.returned import find_rows
 from backstay.dialects.execute import Judge
 from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
+from backstay.dialects.rowwise.layout import Layout
 from backstay.errors import MethodNotAllowed, RequestError
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.describe.description import Description
+from backstay.frontends.rest.forms.layouts import ALONE, lay_out
 from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
@@ -24,7 +26,7 @@ from backstay.frontends.rest.respond import check, describe, respond, respond_pl
 from backstay.plan.cache import Cache, may_know
 from backstay.plan.find import find_resource
 from backstay.plan.resolved import Read
-from backstay.query.nodes import Call, Query
+from backstay.query.nodes import Call, Query, Select
 from backstay.schema.caller import SERVICE, Caller
 from backstay.schema.kind import Kind
 from backstay.schema.kind.zone import find_zone, in_zone
@@ -94,7 +96,7 @@ class Rest:
         if found is None:
             return None
         prepared, filled = found
-        reply = self._road.read(prepared.entry, filled[0], caller)
+        reply = self._road.read(prepared.entry, filled[0], caller, ALONE if prepared.is_single else None)
         return prepared.respond(filled, reply) if isinstance(reply, Reply) else _respond_later(prepared, filled, reply)
 
     # The steps of an answer, one by one for those who time them ----------------------------------------------
@@ -127,7 +129,8 @@ class Rest:
             if asked.format.explaining is not None:
                 plan = await self._road.explain(query, caller, asked.format.explaining, asked.refusal)
                 return Reply(plan.encode(), media=asked.format.content_type)
-            return await self._road.answer(query, caller, judge, asked.refusal)
+            layout = self._lay_out(asked, caller) if asked.head or asked.format.media is not Media.JSON else None
+            return await self._road.answer(query, caller, judge, asked.refusal, layout)
         except _Undone as undone:
             return undone.reply
 
@@ -136,7 +139,7 @@ class Rest:
         if asked.format.explaining is not None:
             return respond_plan(asked, reply)
         query = asked.query
-        if asked.format.media is Media.CSV:
+        if asked.format.media is Media.CSV and not reply.laid:
             asked = replace(asked, kinds=self._kinds(query, caller))
         if isinstance(query, Call):
             return respond(asked, reply, keyed=False)
@@ -166,6 +169,12 @@ class Rest:
             find_function(self._road.schema, query, caller)
             raise refusal
         return await self._call(query, caller, judge)
+
+    def _lay_out(self, asked: Asked, caller: Caller) -> Layout | None:
+        """How the rows of a long answer become its body; None: as an array."""
+        if not isinstance(asked.query, Select) or asked.refusal is not None:
+            return None
+        return lay_out(asked.format, head=asked.head, kinds=partial(self._kinds, asked.query, caller))
 
     def _kinds(self, query: Query, caller: Caller) -> dict[str, Kind]:
         """The kinds of what a query answers with, as far as they are known."""
@@ -204,7 +213,12 @@ class Rest:
 
 
 async def _respond_later(prepared: Prepared, filled: Filled, reply: Awaitable[Reply]) -> Response:
-    return prepared.respond(filled, await reply)
+    found = await reply
+    try:
+        return prepared.respond(filled, found)
+    except RequestError:
+        found.close()
+        raise
 
 
 def _write_methods(served: Served) -> list[str]:

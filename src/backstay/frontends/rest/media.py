@@ -19,6 +19,7 @@ class Media(Enum):
     OBJECT = "application/vnd.pgrst.object+json"
     ARRAY = "application/vnd.pgrst.array+json"
     CSV = "text/csv"
+    LINES = "application/x-ndjson"
 
 
 _OWN: Final = "application/vnd.pgrst."
@@ -31,6 +32,7 @@ _OFFERED: Final = {
     "application/vnd.pgrst.array+json": Media.ARRAY,
     "application/vnd.pgrst.array": Media.ARRAY,
     "text/csv": Media.CSV,
+    "application/x-ndjson": Media.LINES,
 }
 
 

@@ -131,7 +131,7 @@ class Prepared:
         body = reply.body
         if self.is_single:
             check_single(reply.rows)
-            body = single(body)
+            body = body if reply.laid else single(body)
         if reply.total is None:
             status, span = 200, _span(first, reply.rows)
         else:
@@ -145,9 +145,10 @@ class Prepared:
                 (b"content-range", span),
                 (b"content-location", location.encode()),
                 *self.lines,
-                (b"content-length", b"%d" % len(body)),
+                (b"content-length", b"%d" % (len(body) if reply.spool is None else reply.spool.length)),
             ),
             body,
+            reply.spool,
         )
 
 

@@ -21,6 +21,7 @@ from backstay.errors import (
 from backstay.frontends.http import Response
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.forms.document import read_document, strip_nulls, write_document
+from backstay.frontends.rest.forms.lines import write_lines
 from backstay.frontends.rest.forms.record import write_csv
 from backstay.frontends.rest.grammar.form import write_form
 from backstay.frontends.rest.media import Media, verify_format
@@ -252,7 +253,10 @@ def _with_body(asked: Asked, reply: Reply, status: int, headers: Headers) -> Res
         headers.append(("content-profile", asked.profile))
     if asked.head:
         return Response(status, tuple(headers))
-    body = reply.body if reply.media else _body(asked, reply)
+    if reply.spool is not None:
+        headers.append(("content-length", str(reply.spool.length)))
+        return Response(status, tuple(headers), spool=reply.spool)
+    body = reply.body if reply.media or reply.laid else _body(asked, reply)
     headers.append(("content-length", str(len(body))))
     return Response(status, tuple(headers), body)
 
@@ -261,6 +265,8 @@ def _body(asked: Asked, reply: Reply) -> bytes:
     media = asked.format.media
     if media is Media.CSV:
         return write_csv(reply.body, asked.kinds)
+    if media is Media.LINES:
+        return write_lines(reply.body)
     # Exactly one row, as `check` saw: without its brackets the array is the object.
     body = single(reply.body) if media is Media.OBJECT and not reply.scalar else reply.body
     return write_document(strip_nulls(read_document(body))).encode() if asked.format.stripped else body

@@ -8,6 +8,7 @@ from typing import Any, Final
 from backstay.frontends.rest.describe.calls import describe_call, describe_sql_call
 from backstay.frontends.rest.describe.offer import Offer
 from backstay.frontends.rest.describe.types import openapi_type
+from backstay.frontends.rest.media import Media
 from backstay.query.operators import OPERATORS, Takes
 from backstay.schema.column import Column
 from backstay.schema.relation import Name, Relation
@@ -189,10 +190,12 @@ def _request(name: str, *, many: bool) -> dict[str, Any]:
 
 
 def _responses(schema: dict[str, Any]) -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
+    content = {_JSON: {"schema": schema}, Media.CSV.value: text, Media.LINES.value: text}
     return {
-        "200": {"description": "The rows", "content": {_JSON: {"schema": schema}}},
+        "200": {"description": "The rows", "content": content},
         "204": {"description": "Done; no rows were asked back"},
-        "206": {"description": "A part of the rows", "content": {_JSON: {"schema": schema}}},
+        "206": {"description": "A part of the rows", "content": content},
         "default": {"$ref": "#/components/responses/error"},
     }
 

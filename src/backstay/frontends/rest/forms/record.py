@@ -7,7 +7,7 @@ a blank between date and time, ``{a,b}`` for an array.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -58,9 +58,19 @@ def write_csv(body: bytes, kinds: Mapping[str, Kind]) -> bytes:
     rows = [row if isinstance(row, dict) else {"pgrst_scalar": row} for row in _listed(value)]
     if not rows:
         return b"\n"
-    lines = [",".join(map(_header, rows[0]))]
-    lines.extend(",".join([_field(row.get(key), kinds.get(key)) for key in rows[0]]) for row in rows)
+    keys = tuple(rows[0])
+    lines = [write_header(keys), *[write_record(row, keys, kinds) for row in rows]]
     return "\n".join(lines).encode("utf-8", "replace")
+
+
+def write_header(keys: Sequence[str]) -> str:
+    """The line above the records."""
+    return ",".join(map(_header, keys))
+
+
+def write_record(row: Mapping[str, Any], keys: Sequence[str], kinds: Mapping[str, Kind]) -> str:
+    """One row's line: its values under these keys."""
+    return ",".join([_field(row.get(key), kinds.get(key)) for key in keys])
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,5 +1,5 @@
 -- read
-SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+SELECT CASE WHEN (pg_column_size(json_agg(_rows)) > 2097152) THEN NULL ELSE CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) END AS anon_1, count(*) AS count_1
 FROM (SELECT notes_1_g.v1 AS level, notes_1_g.v2 AS role, count(notes_1_g.v3) AS count, max(notes_1_g.v4) AS max
 FROM (SELECT notes_1.level AS v1, (SELECT users_2.role
 FROM users AS users_2

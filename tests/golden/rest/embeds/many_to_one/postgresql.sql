@@ -1,5 +1,5 @@
 -- read
-SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+SELECT CASE WHEN (pg_column_size(json_agg(_rows)) > 2097152) THEN NULL ELSE CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) END AS anon_1, count(*) AS count_1
 FROM (SELECT notes_1.number AS number, (SELECT row_to_json(_rows) AS row_to_json_1
 FROM (SELECT users_2.id AS id, users_2.role AS role
 FROM users AS users_2

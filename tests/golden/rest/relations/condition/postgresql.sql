@@ -1,6 +1,6 @@
 -- read
-SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
-FROM (SELECT boards_1.id AS id, (SELECT coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS coalesce_2
+SELECT CASE WHEN (pg_column_size(json_agg(_rows)) > 2097152) THEN NULL ELSE CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) END AS anon_1, count(*) AS count_1
+FROM (SELECT boards_1.id AS id, (SELECT coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS coalesce_1
 FROM (SELECT notes_2.number AS number
 FROM notes AS notes_2
 WHERE boards_1.org_id = notes_2.org_id AND notes_2.level = boards_1.level AND notes_2.secret IS NOT NULL AND notes_2.org_id = CAST($1::VARCHAR AS UUID) AND (notes_2.public OR notes_2.author_id = CAST($2::VARCHAR AS UUID)) ORDER BY notes_2.number DESC) AS _rows) AS shown

@@ -1,5 +1,5 @@
 -- read
-SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
+SELECT CASE WHEN (pg_column_size(json_agg(_rows)) > 2097152) THEN NULL ELSE CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) END AS anon_1, count(*) AS count_1
 FROM (SELECT boards_1.id AS id
 FROM boards AS boards_1
 WHERE boards_1.org_id = CAST($1::VARCHAR AS UUID) AND (EXISTS (SELECT 1

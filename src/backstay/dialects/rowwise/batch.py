@@ -1,0 +1,23 @@
+"""How many rows to ask for at once: about as many as make a piece, whatever their size."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIRST: Final = 16
+"""Rows of the first batch: few, since nobody knows yet how large they are."""
+_MOST: Final = 4096
+_WEIGHT: Final = 256 * 1024
+
+
+def next_size(rows: int, weight: int) -> int:
+    """The size of the next batch: a power of four, so that few different statements ask for them.
+
+    Arguments:
+        rows: how many rows the last one had.
+        weight: how many characters they had.
+    """
+    size = 1
+    while size < _MOST and size * 4 * weight <= _WEIGHT * rows:
+        size *= 4
+    return size

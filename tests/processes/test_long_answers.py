@@ -1,0 +1,177 @@
+"""Answers of 50 MB from a served application: what they take of its memory, and what slow clients take from others."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from behaviour.door import Door
+from fixtures import archive
+from serving import Serving
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux shows it"),
+]
+
+ROWS = 220_000
+LARGE = 50_000_000
+"""Bytes that each answer has at least."""
+MOST = 30 * 1024
+"""KB of memory that it may take beside what the process had."""
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+
+
+class Worker:
+    """The process that serves, and a connection to it."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.port = serving.port
+        children = Path(f"/proc/{serving.process}/task/{serving.process}/children").read_text().split()
+        # The one that multiprocessing keeps for itself listens to nobody.
+        self.folder = max((Path(f"/proc/{child}") for child in children), key=lambda each: _memory(each, "VmRSS"))
+
+    def ask(self, url: str, *, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, int]:
+        """An answer, and how many bytes its body had; they are not kept."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        with contextlib.closing(connection):
+            connection.request(method, f"/rest/v1{url}", headers=headers)
+            answer = connection.getresponse()
+            length = 0
+            while piece := answer.read(1 << 18):
+                length += len(piece)
+            return answer, length
+
+    def read(self, url: str, accept: str) -> tuple[int, bytes]:
+        """The status and the body of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", f"/rest/v1{url}", headers={"accept": accept})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def spend(self, url: str, **headers: str) -> tuple[http.client.HTTPResponse, int, int]:
+        """An answer, its length, and by how many KB the process grew for it at most."""
+        (self.folder / "clear_refs").write_text("5")
+        before = _memory(self.folder, "VmRSS")
+        answer, length = self.ask(url, **headers)
+        return answer, length, _memory(self.folder, "VmHWM") - before
+
+    def spools(self) -> int:
+        """How many files without a name it holds."""
+        found = 0
+        for entry in (self.folder / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found += str(entry.readlink()).endswith("(deleted)")
+        return found
+
+    def stalled(self, url: str) -> socket.socket:
+        """A connection that asked, got the beginning of its answer, and takes no more of it."""
+        found = socket.create_connection(("127.0.0.1", self.port), 60)
+        found.sendall(f"GET /rest/v1{url} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        assert found.recv(15) == b"HTTP/1.1 200 OK"
+        return found
+
+
+def _memory(process: Path, key: str) -> int:
+    lines = (process / "status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith(key)), 0)
+
+
+@pytest.fixture(scope="module")
+def filled(module_database_url: str) -> str:
+    with Door(archive.build(module_database_url), lambda app: archive.fill(app, ROWS)):
+        return module_database_url
+
+
+@pytest.fixture
+def worker(filled: str, tmp_path: Path) -> Iterator[Worker]:
+    """A fresh process: what an answer takes is not what another one left. It has one connection to PostgreSQL."""
+    with Serving("fixtures.archive:app", filled, tmp_path, {"pool_size": "1", "statement_timeout": "30"}) as serving:
+        worker = Worker(serving)
+        worker.ask("/entries?limit=1")
+        yield worker
+
+
+@pytest.mark.parametrize(
+    ("url", "accept"),
+    [
+        ("/entries", "*/*"),
+        ("/entries", NDJSON),
+        ("/entries?order=title.desc", "*/*"),
+        (f"/entries?limit={ROWS}", "*/*"),
+    ],
+)
+def test_a_large_answer_takes_little_memory(worker: Worker, url: str, accept: str) -> None:
+    for _ in range(2):
+        answer, length, grown = worker.spend(url, accept=accept, prefer="count=exact")
+        assert answer.getheader("content-range") == f"0-{ROWS - 1}/{ROWS}"
+        assert answer.getheader("content-length") == str(length)
+        assert length > LARGE
+        assert grown < MOST
+    assert worker.spools() == 0
+
+
+def test_large_csv_takes_little_memory(worker: Worker) -> None:
+    answer, length, grown = worker.spend("/entries?select=id,kind,title,again:title", accept=CSV)
+    assert (answer.status, answer.getheader("content-length")) == (200, str(length))
+    assert length > LARGE
+    assert grown < MOST
+
+
+def test_many_large_answers_at_once_take_little_memory(worker: Worker) -> None:
+    worker.ask("/entries")
+    (worker.folder / "clear_refs").write_text("5")
+    before = _memory(worker.folder, "VmRSS")
+    clients = [worker.stalled("/entries") for _ in range(4)]
+    assert _memory(worker.folder, "VmHWM") - before < 2 * MOST
+    assert worker.spools() == 4
+    for client in clients:
+        client.close()
+
+
+def test_head_of_a_large_answer(worker: Worker) -> None:
+    for _ in range(2):
+        answer, length = worker.ask("/entries", method="HEAD", prefer="count=exact")
+        assert (answer.status, length) == (200, 0)
+        assert answer.getheader("content-range") == f"0-{ROWS - 1}/{ROWS}"
+    assert worker.spools() == 0
+
+
+def test_slow_clients_hold_no_connection_to_the_database(worker: Worker) -> None:
+    clients = [worker.stalled("/entries") for _ in range(3)]
+    began = time.monotonic()
+    answer, _ = worker.ask("/entries?id=eq.7")
+    assert answer.status == 200
+    assert time.monotonic() - began < 5
+    for client in clients:
+        client.close()
+
+
+def test_clients_that_leave_in_the_middle_leave_nothing_behind(worker: Worker) -> None:
+    for client in [worker.stalled("/entries") for _ in range(3)]:
+        client.close()
+    until = time.monotonic() + 20
+    while worker.spools() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert worker.spools() == 0
+    assert worker.ask("/entries?limit=3")[0].status == 200
+
+
+def test_a_large_answer_has_the_time_that_any_statement_has(filled: str, tmp_path: Path) -> None:
+    with Serving("fixtures.archive:app", filled, tmp_path, {"statement_timeout": "0.1"}) as serving:
+        worker = Worker(serving)
+        for accept in ("*/*", NDJSON):
+            status, body = worker.read("/entries?order=title.desc,id", accept)
+            assert (status, json.loads(body)["code"]) == (500, "57014")
+        assert worker.spools() == 0
+        assert json.loads(worker.read("/entries?id=eq.7", "*/*")[1])[0]["id"] == 7
