@@ -119,7 +119,23 @@ def test_a_batch_of_rows_like_the_last_ones_is_about_a_piece(rows: int, weight: 
 
 
 def test_the_first_batch_is_small() -> None:
-    assert FIRST <= 16
+    assert FIRST <= 4
+
+
+def test_wide_rows_are_written_one_by_one() -> None:
+    written: list[int] = []
+
+    class Counting(Listed):
+        def write(self, rows: Sequence[str]) -> bytes:
+            written.append(len(rows))
+            return super().write(rows)
+
+    gathering = Gathering(Counting(","), counted=False)
+    narrow, wide = "1" * 1000, "2" * 200_000
+    assert gathering.take([(text, None) for text in (narrow, wide, wide, narrow, narrow)]) == 403_000
+    assert (written, gathering.rows) == ([2, 3], 5)
+    assert gathering.spool.whole() == f"[{narrow},{wide},{wide},{narrow},{narrow}".encode()
+    gathering.spool.close()
 
 
 @given(st.lists(st.lists(st.text(max_size=5), max_size=4)), st.one_of(st.none(), st.integers(0, 9)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-FIRST: Final = 16
+FIRST: Final = 4
 """Rows of the first batch: few, since nobody knows yet how large they are."""
+WEIGHT: Final = 256 * 1024
+"""Characters that are worked on at once."""
 _MOST: Final = 4096
-_WEIGHT: Final = 256 * 1024
 
 
 def next_size(rows: int, weight: int) -> int:
@@ -18,6 +19,6 @@ def next_size(rows: int, weight: int) -> int:
         weight: how many characters they had.
     """
     size = 1
-    while size < _MOST and size * 4 * weight <= _WEIGHT * rows:
+    while size < _MOST and size * 4 * weight <= WEIGHT * rows:
         size *= 4
     return size

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backstay.dialects.dialect import WHOLE, Database, Row
 from backstay.dialects.reply import Reply
+from backstay.dialects.rowwise.batch import WEIGHT
 from backstay.dialects.rowwise.layout import Layout, Listed, Sheet
 from backstay.dialects.rowwise.reading import Reading
 from backstay.dialects.rowwise.spool import MOST_HELD, Spool
@@ -85,8 +86,17 @@ class Gathering:
         if self._counted and self.total is None and rows:
             self.total = rows[0][1]
             rows = rows[1:]
-        texts: list[str] = [text for text, _ in rows]
+        self.rows += len(rows)
+        weight = held = 0
+        texts: list[str] = []
+        for text, _ in rows:
+            # Rows that are wide are written one by one: all of them together would be held three times over.
+            if texts and held + len(text) > WEIGHT:
+                self.spool.write(self._sheet.write(texts))
+                texts, held = [], 0
+            texts.append(text)
+            held += len(text)
+            weight += len(text)
         if texts:
-            self.rows += len(texts)
             self.spool.write(self._sheet.write(texts))
-        return sum(map(len, texts))
+        return weight

@@ -78,6 +78,7 @@ def compile_reading(begin: Callable[[], Emission]) -> Reading:
         counted=resolved.count is not Count.NONE,
         between=emission.between,
         compile=lambda: begin().read_rows(resolved.count),
+        habit=Habit(),
     )
 
 
