@@ -50,7 +50,7 @@ every: $(READY) ## every test there is, property tests at their longest
 budget: $(READY) ## the budgets: calls per request, import time, memory
 	$(BIN)/pytest -s tests/budgets
 
-bench: $(MEASURING) ## measure Backstay and its peers, and write docs/benchmarks.md; takes an hour (BENCH="--help")
+bench: $(MEASURING) ## measure Backstay and its peers, and write docs/benchmarks.md; takes 25 minutes (BENCH="--help")
 	PYTHONPATH=examples bench/.venv/bin/python -m bench $(BENCH)
 
 $(MEASURING): bench/requirements.txt bench/constraints.txt constraints.txt pyproject.toml

@@ -7,10 +7,10 @@ import http.client
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import cycle
+from itertools import cycle, repeat
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,14 @@ def ask(port: int, request: Request, timeout: float = 120) -> Answer:
 class Connection(asyncio.Protocol):
     """Sends a request as soon as the one before is answered, and notes how long each took."""
 
-    def __init__(self, requests: Sequence[bytes], start: int, taken: list[float], failed: list[bytes]) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], start: int, taken: list[float], failed: list[bytes], left: Iterator[object]
+    ) -> None:
         self.requests = cycle([*requests[start:], *requests[:start]])
         self.taken = taken
         self.failed = failed
+        self.left = left
+        self.done = asyncio.get_running_loop().create_future()
         self.received = b""
         self.sent_at = 0.0
         self.transport: Any = None
@@ -54,10 +58,19 @@ class Connection(asyncio.Protocol):
         self.send()
 
     def send(self) -> None:
-        """The next request."""
+        """The next request, if there is one left."""
+        if next(self.left, None) is None:
+            self.done.set_result(None)
+            return
         self.received = b""
         self.sent_at = time.perf_counter()
         self.transport.write(next(self.requests))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Closed; whoever waits for the rest must not wait for ever."""
+        if not self.done.done():
+            self.done.set_exception(error or ConnectionError("The server closed the connection."))
+            self.done.exception()
 
     def data_received(self, data: bytes) -> None:
         """A piece of an answer."""
@@ -82,21 +95,26 @@ def is_whole(received: bytes) -> bool:
     return body.endswith(b"0\r\n\r\n")
 
 
-async def load(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> dict[str, Any]:
-    """Ask for some seconds, on so many connections; what came of it, as ``replay.lua`` reports it."""
+async def load(
+    port: int, requests: Sequence[bytes], connections: int, seconds: float, amount: int = 0
+) -> dict[str, Any]:
+    """Ask for some seconds, or so many times; what came of it, as ``replay.lua`` reports it."""
     loop = asyncio.get_running_loop()
     taken: list[float] = []
     failed: list[bytes] = []
     started = time.perf_counter()
-    transports = []
+    asking = []
+    left: Iterator[object] = repeat(True, amount) if amount else repeat(True)
     for number in range(connections):
         start = number * len(requests) // connections
-        begin = partial(Connection, requests, start, taken, failed)
-        transport, _ = await loop.create_connection(begin, HOST, port)
-        transports.append(transport)
-    await asyncio.sleep(seconds)
+        begin = partial(Connection, requests, start, taken, failed, left)
+        asking.append(await loop.create_connection(begin, HOST, port))
+    if amount:
+        await asyncio.gather(*(connection.done for _, connection in asking))
+    else:
+        await asyncio.sleep(seconds)
     lasted = time.perf_counter() - started
-    for transport in transports:
+    for transport, _ in asking:
         transport.abort()
     taken.sort()
 
@@ -124,8 +142,9 @@ def unpack(packed: bytes) -> list[bytes]:
 
 if __name__ == "__main__":
     path, *numbers = sys.argv[1:]
+    port, connections, seconds, amount = (*map(float, numbers), 0)[:4]
     print(
         json.dumps(
-            asyncio.run(load(int(numbers[0]), unpack(Path(path).read_bytes()), int(numbers[1]), float(numbers[2])))
+            asyncio.run(load(int(port), unpack(Path(path).read_bytes()), int(connections), seconds, int(amount)))
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from backstay.auth.mint import mint
 from bench.client import HOST
 from bench.data import subjects
 from bench.load import Server
-from bench.places import SECRET, Size, store_url
+from bench.places import MADE, SECRET, Size, store_url
 from bench.speech import Bare, Plain, Pocket, Rest, Speech
 from bench.stores.make import ensure, run
 
@@ -54,7 +54,13 @@ class Contender:
         return store_url(self.family, self.database, size)
 
     def prepare(self, size: Size) -> None:
-        """Make its data, unless it is there."""
+        """Make its data, unless it is there.
+
+        Raises:
+            SystemExit: it is more than can be made for this one.
+        """
+        if size.copies and self.family != "backstay":
+            raise SystemExit(f"{self.name}: only stores of Backstay's have more than {MADE:,} postings.")
         url = ensure(self.family, self.database, size)
         if self.tool == "bare":
             run("bench.stores.record", url, str(self._statements(size)), str(size.postings), str(size.companies))
@@ -70,8 +76,8 @@ class Contender:
         tokens = [mint(SECRET, user=caller, lifetime=timedelta(days=3650)) for caller, _ in callers]
         return Rest(tokens) if self.tool == "backstay" else Plain(tokens)
 
-    def start(self, size: Size, port: int, workers: int, where: frozenset[int]) -> Server:
-        """Its process, on its way."""
+    def start(self, size: Size, port: int, workers: int, where: frozenset[int], settings: Mapping[str, str]) -> Server:
+        """Its process, on its way; ``settings`` are added to its environment."""
         url = self.store(size)
         environment = {
             "BENCH_STORE": url,
@@ -79,6 +85,7 @@ class Contender:
             "BACKSTAY_JWT_SECRET": SECRET,
             "DJANGO_SETTINGS_MODULE": "bench.servers.django_app.settings",
             "BENCH_URLS": f"bench.servers.django_app.{'ninja' if self.tool == 'ninja' else 'rest'}",
+            **settings,
         }
         if self.tool == "bare":
             environment["BENCH_STATEMENTS"] = str(self._statements(size))

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from bench.places import Size
+from bench.places import Size, copy_id
 from bench.works import ROOMS, Subjects
 from seed import FACTS, Amounts, Seed
 
@@ -26,7 +26,7 @@ CALLERS = 50
 
 def rows(size: Size) -> Iterator[tuple[str, list[Row]]]:
     """Each table with its rows; enumerations as their names. Always the same."""
-    seed = Seed(Amounts(companies=size.companies, candidates=1_000, postings=size.postings, applications=0))
+    seed = Seed(Amounts(companies=size.companies, candidates=1_000, postings=size.made, applications=0))
     for model, made in seed.tables():
         if model.__tablename__ == "postings":
             seed.asked.clear()
@@ -59,7 +59,7 @@ def subjects(size: Size) -> Subjects:
     draft = next(row for row in postings if row["status"] == "DRAFT" and row["company_id"] in ours)
     found = Subjects(
         callers=[(str(row["id"]), str(row["company_id"])) for row in recruiters],
-        points=[str(row["id"]) for row in postings if row["status"] == "OPEN"][:5_000],
+        points=_points(size, postings),
         hidden=(
             str(draft["id"]),
             next(at for company, at in ours.items() if company != draft["company_id"]),
@@ -72,6 +72,16 @@ def subjects(size: Size) -> Subjects:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(found)), encoding="utf-8")
     return found
+
+
+def _points(size: Size, postings: list[Row]) -> list[str]:
+    """Ids of open postings from all over the table."""
+    if not size.copies:
+        return [str(row["id"]) for row in postings if row["status"] == "OPEN"][:5_000]
+    random = Random(size.postings)
+    numbered = enumerate(sorted(postings, key=lambda row: str(row["id"])), 1)
+    numbers = [number for number, row in numbered if row["status"] == "OPEN"]
+    return [copy_id(random.randrange(1, size.copies + 1), number) for number in random.sample(numbers, 5_000)]
 
 
 def chunks(made: list[Row], many: int = 1_000) -> Iterator[list[Row]]:

@@ -194,6 +194,42 @@ def load(
         command += [str(HERE / "replay.lua"), address, "--", str(requests)]
     else:
         command = [sys.executable, "-m", "bench.client", str(requests), str(port), str(connections), str(seconds)]
+    return _run(command, where)
+
+
+def send(port: int, requests: Path, *, connections: int, amount: int, where: frozenset[int]) -> dict[str, Any]:
+    """Ask so many times, on so many connections, by the bench's own client: it alone counts.
+
+    Returns:
+        ``requests`` that were answered well, ``seconds``, ``errors``, ``median`` and ``p99`` in microseconds.
+    """
+    command = ["bench.client", str(requests), str(port), str(connections), "0", str(amount)]
+    return _run([sys.executable, "-m", *command], where)
+
+
+def flood(
+    port: int, requests: Path, *, connections: int, rate: float, seconds: float, patience: float, where: frozenset[int]
+) -> dict[str, Any]:
+    """Ask at a rate, whatever the answers; see :mod:`bench.flood`.
+
+    Arguments:
+        port: where the server listens.
+        requests: a file that :func:`pack` made.
+        connections: the most that are open.
+        rate: requests per second.
+        seconds: how long; as long as the patience comes before, and does not count.
+        patience: seconds after which one who asked leaves.
+        where: the processors that the load may use.
+
+    Returns:
+        ``offered``, ``good`` and ``refused`` per second, how many ``failed`` and ``left``, and of both kinds of answers
+        the median and 99th percentile in microseconds.
+    """
+    words = [str(requests), *map(str, (port, connections, rate, patience, seconds, patience))]
+    return _run([sys.executable, "-m", "bench.flood", *words], where)
+
+
+def _run(command: Sequence[str], where: frozenset[int]) -> dict[str, Any]:
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, env=surroundings(), preexec_fn=partial(_pin, where)
     ).stdout

@@ -23,6 +23,10 @@ FAMILIES = ("backstay", "sqlalchemy", "django", "pocketbase")
 """Who has tables of their own: each tool stores values as it will."""
 
 
+MADE = 100_000
+"""Postings that are made one by one; more of them are copies with keys of their own, made by the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much data: the postings are dealt to the companies in turn."""
@@ -36,9 +40,29 @@ class Size:
         return f"{self.postings}"
 
     @property
+    def made(self) -> int:
+        """The postings that are made one by one."""
+        return min(self.postings, MADE)
+
+    @property
+    def copies(self) -> int:
+        """How often each of these is copied."""
+        return self.postings // self.made - 1
+
+    @property
     def folder(self) -> Path:
         """Where the stores of this size are."""
         return STORE / self.name
+
+
+def size_of(postings: int) -> Size:
+    """The size with so many postings: a company for each hundred of those that are made one by one."""
+    return Size(postings, max(min(postings, MADE) // 100, 1))
+
+
+def copy_id(copy: int, number: int) -> str:
+    """The id of a copy (from 1) of a posting (numbered from 1, in the order of their ids)."""
+    return f"{copy:08x}-0000-4000-8000-{number:012x}"
 
 
 def store_url(family: str, database: str, size: Size) -> str:

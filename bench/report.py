@@ -14,15 +14,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import targets
 from bench.contenders import CONTENDERS, TITLES, Contender
 from bench.places import HERE, STORE
+from bench.plot import COLOURS, OTHERS, Curve, bars, curves
 from bench.works import WORKS
 
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-PLOT = "benchmarks.svg"
+PLOT = "benchmarks"
+"""What the names of pictures begin with."""
 BEGIN, END = "<!-- written by make bench -->", "<!-- end of what make bench writes -->"
-COLOURS = {"bare": "#9aa0a6", "backstay": "#0b6bcb"}
-OTHERS = "#d9a441"
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 Note = dict[str, Any]
@@ -85,30 +86,105 @@ def lines(notes: Sequence[Note]) -> str:
 
 
 def table(found: Sequence[Note]) -> str:
-    """Rates by work and contender, with the ratio to the bare loop on the same database; in Markdown."""
+    """All that was found, in Markdown: the targets first, then rates with the ratio to the bare loop, then the rest."""
     shown = []
+    reached = targets.table(found)
+    if len(reached) > 1:
+        shown += ["**What is to hold**\n", _markdown(reached)]
     for (size, workers, connections), notes in _grouped(found):
         shown.append(f"**{size:,} postings, {workers} worker{'s' * (workers > 1)}, {connections} connections**\n")
         for database, title in DATABASES.items():
             there = [note for note in notes if CONTENDERS[note["contender"]].database == database]
             if there:
                 shown.append(_rates(there, title))
+    for title, rows in (
+        ("Two workers on all processors, beside one on one", _cores(found)),
+        ("A chat room that is filled", _chats(found)),
+        ("Three times as many requests as can be answered", _overloads(found)),
+        ("Large bodies", _bodies(found)),
+        ("For long", _soaks(found)),
+    ):
+        if len(rows) > 1:
+            shown += [f"**{title}**\n", _markdown(rows)]
     starts = [note for note in found if note["work"] == "start"]
     if starts:
         shown.append(_starts(starts, found))
     return "\n".join(shown)
 
 
+def _raced(found: Sequence[Note]) -> list[Note]:
+    return [note for note in found if note["work"] in WORKS]
+
+
 def _grouped(found: Sequence[Note]) -> Iterable[tuple[tuple[int, int, int], list[Note]]]:
     groups: dict[tuple[int, int, int], list[Note]] = {}
-    asked = max((note["connections"] for note in found if note["work"] != "start"), default=0)
-    for note in found:
-        if note["work"] != "start":
-            # A work that is asked on fewer connections than all others stands among them.
-            capped = note["connections"] == WORKS[note["work"]].connections
-            connections = asked if capped else note["connections"]
-            groups.setdefault((note["size"], note["workers"], connections), []).append(note)
+    raced = _raced(found)
+    asked = max((note["connections"] for note in raced), default=0)
+    for note in raced:
+        # A work that is asked on fewer connections than all others stands among them.
+        capped = note["connections"] == WORKS[note["work"]].connections
+        connections = asked if capped else note["connections"]
+        groups.setdefault((note["size"], note["workers"], connections), []).append(note)
     return groups.items()
+
+
+def _cores(found: Sequence[Note]) -> list[list[str]]:
+    rows = [["", "", "One, per second", "Two, per second", "Ratio"]]
+    places = {
+        (note["contender"], note["work"], note["size"], note["connections"], note["workers"]): median(note["rates"])
+        for note in _raced(found)
+    }
+    for (name, work, size, connections, workers), rate in places.items():
+        one = places.get((name, work, size, connections, 1))
+        if workers == 2 and one:
+            numbers = [f"{one:,.0f}", f"{rate:,.0f}", f"{rate / one:.2f}"]
+            rows.append([_title(CONTENDERS[name]), WORKS[work].title, *numbers])
+    return rows
+
+
+def _chats(found: Sequence[Note]) -> list[list[str]]:
+    rows = [["", "Messages", "Seconds", "Per second", "p99, ms", "Errors"]]
+    for note in found:
+        if note["work"] == "chat":
+            rate, slow = note["amount"] / note["seconds"], note["p99"] / 1000
+            numbers = [f"{note['amount']:,}", f"{note['seconds']:.1f}", f"{rate:,.0f}", f"{slow:.0f}"]
+            rows.append([_title(CONTENDERS[note["contender"]]), *numbers, f"{note['errors']}"])
+    return rows
+
+
+def _overloads(found: Sequence[Note]) -> list[list[str]]:
+    head = ["Peak", "Offered", "In time", "Of the peak", "p99, ms", "Refused", "p99, ms", "Left", "Failed", "MB"]
+    rows = [["", "", *head]]
+    for note in found:
+        work = note["work"].removeprefix("overload-")
+        if work != note["work"]:
+            rates = [f"{note[key]:,.0f}" for key in ("peak", "offered", "good")]
+            good = [f"{note['good'] / note['peak']:.2f}", f"{note['good_p99'] / 1000:.0f}"]
+            refused = [f"{note['refused']:,.0f}", f"{note['refused_p99'] / 1000:.0f}"]
+            rest = [f"{note['left']:,}", f"{note['failed']:,}", f"{note['memory']:.0f}"]
+            rows.append([_title(CONTENDERS[note["contender"]]), WORKS[work].title, *rates, *good, *refused, *rest])
+    return rows
+
+
+def _bodies(found: Sequence[Note]) -> list[list[str]]:
+    rows = [["", "", "Seconds", "MB before", "MB at most", "MB after"]]
+    for note in found:
+        if note["work"] in ("upload", "answer"):
+            title = f"{note['work'].capitalize()} of {note['length'] / 1e6:.0f} MB"
+            numbers = [f"{note['seconds']:.2f}", *(f"{note[key]:.0f}" for key in ("before", "memory", "after"))]
+            rows.append([_title(CONTENDERS[note["contender"]]), title, *numbers])
+    return rows
+
+
+def _soaks(found: Sequence[Note]) -> list[list[str]]:
+    rows = [["", "Minutes", "Per second", "Errors", "MB at most", "Growth", "Flat"]]
+    for note in found:
+        if note["work"] == "soak":
+            minutes = note["samples"][-1][0] / 60
+            numbers = [f"{minutes:.1f}", f"{note['rate']:,.0f}", f"{note['errors']}", f"{note['memory']:.0f}"]
+            flat = "yes" if note["flat"] else "no"
+            rows.append([_title(CONTENDERS[note["contender"]]), *numbers, f"{note['growth']:+.1%}", flat])
+    return rows
 
 
 def _rates(notes: Sequence[Note], database: str) -> str:
@@ -154,16 +230,33 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 # The page ----------------------------------------------------------------------------------------------------
 
 
-def write(results: Path, page: Path = PAGE) -> None:
+def merge(paths: Sequence[Path]) -> dict[str, Any]:
+    """Several results as one: of what was measured twice the later counts."""
+    contents = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda each: each["at"])
+    found: dict[tuple[Any, ...], Note] = {}
+    versions: dict[str, str] = {}
+    for content in contents:
+        versions |= content["versions"]
+        for note in content["found"]:
+            key = tuple(note.get(name) for name in ("work", "contender", "size", "workers", "connections"))
+            found.pop(key, None)
+            found[key] = note
+    return {**contents[-1], "versions": versions, "found": list(found.values())}
+
+
+def write(results: Sequence[Path], page: Path = PAGE) -> None:
     """Put results into the page, between its marks, and draw them.
 
     Arguments:
-        results: a file that :func:`keep` made.
-        page: where the page is written; the plot is written beside it.
+        results: files that :func:`keep` made.
+        page: where the page is written; the pictures are written beside it.
     """
-    content = json.loads(results.read_text(encoding="utf-8"))
+    content = merge(results)
     found = content["found"]
     told = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    pictures = draw(found)
+    for name, picture in pictures.items():
+        page.with_name(f"{PLOT}{name}.svg").write_text(picture, encoding="utf-8")
     part = "\n".join(
         [
             BEGIN,
@@ -171,44 +264,68 @@ def write(results: Path, page: Path = PAGE) -> None:
             f"Measured {content['at']} on {content['machine']}, with load from {content['generator']}.",
             f"Versions: {told}.",
             "",
-            f"![Requests per second]({PLOT})",
-            "",
+            *(f"![{TITLED[name]}]({PLOT}{name}.svg)\n" for name in pictures),
             table(found),
             END,
         ]
     )
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     page.write_text(before + part + rest.partition(END)[2], encoding="utf-8")
-    page.with_name(PLOT).write_text(draw(next(notes for _, notes in _grouped(found))), encoding="utf-8")
 
 
-def draw(notes: Sequence[Note]) -> str:
-    """Bars: for every work each contender's rate, as a share of the fastest."""
-    bar, gap, left, width = 12, 18, 250, 420
-    shapes: list[str] = []
-    y = 10
-    for work in dict.fromkeys(note["work"] for note in notes):
-        rates = {note["contender"]: median(note["rates"]) for note in notes if note["work"] == work}
-        most = max(rates.values()) or 1.0
-        shapes.append(f'<text x="4" y="{y + 10}" font-weight="bold">{WORKS[work].title}</text>')
-        y += gap
-        for name, rate in rates.items():
-            contender = CONTENDERS[name]
-            colour = COLOURS.get(contender.tool, OTHERS)
-            long = max(rate / most * width, 1)
-            title = _title(contender)
-            shapes += [
-                f'<text x="{left - 6}" y="{y + 9}" text-anchor="end">{title}</text>',
-                f'<rect x="{left}" y="{y}" width="{long:.1f}" height="{bar - 2}" fill="{colour}"/>',
-                f'<text x="{left + long + 4:.1f}" y="{y + 9}">{rate:,.0f}</text>',
-            ]
-            y += bar
-        y += gap // 2
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{y}"'
-    style = 'font-family="sans-serif" font-size="10" fill="#333"'
-    ground = '<rect width="100%" height="100%" fill="#fff"/>'
-    return "\n".join([f"{head} {style}>", ground, *shapes, "</svg>", ""])
+TITLED = {
+    "": "Requests per second",
+    "-growth": "Requests per second, by rows and by connections",
+    "-soak": "Memory over time",
+}
+"""The pictures, by what the names of their files end with."""
+
+
+def draw(found: Sequence[Note]) -> dict[str, str]:
+    """The pictures there are, by what the names of their files end with."""
+    colours = {_title(each): COLOURS.get(each.tool, OTHERS) for each in CONTENDERS.values()}
+    pictures = {}
+    groups = [notes for _, notes in _grouped(found)]
+    if groups:
+        pictures[""] = bars(_lengths(max(groups, key=len)), colours)
+    grown = [*_growth(found, "size", "postings"), *_growth(found, "connections", "connections")]
+    if grown:
+        pictures["-growth"] = curves(grown, colours)
+    soaks = {_title(CONTENDERS[note["contender"]]): note["samples"] for note in found if note["work"] == "soak"}
+    if soaks:
+        minutes = {name: [(moment / 60, held) for moment, held in samples] for name, samples in soaks.items()}
+        pictures["-soak"] = curves([("Memory, MB", "minutes", minutes)], colours)
+    return pictures
+
+
+def _lengths(notes: Sequence[Note]) -> list[tuple[str, dict[str, float]]]:
+    works = dict.fromkeys(note["work"] for note in notes)
+    return [
+        (
+            WORKS[work].title,
+            {_title(CONTENDERS[note["contender"]]): median(note["rates"]) for note in notes if note["work"] == work},
+        )
+        for work in works
+    ]
+
+
+def _growth(found: Sequence[Note], axis: str, counted: str) -> list[tuple[str, str, dict[str, Curve]]]:
+    """For each work a chart of the rates by one of the axes, where there are three values of it or more."""
+    other = "connections" if axis == "size" else "size"
+    charts: list[tuple[str, str, dict[str, Curve]]] = []
+    for work in WORKS:
+        notes = [note for note in _raced(found) if note["work"] == work and note["workers"] == 1]
+        groups: dict[int, list[Note]] = {}
+        for note in notes:
+            groups.setdefault(note[other], []).append(note)
+        best = max(groups.values(), key=lambda each: len({note[axis] for note in each}), default=[])
+        if len({note[axis] for note in best}) >= 3:
+            lines: dict[str, list[tuple[float, float]]] = {}
+            for note in best:
+                lines.setdefault(_title(CONTENDERS[note["contender"]]), []).append((note[axis], median(note["rates"])))
+            charts.append((f"{WORKS[work].title}, per second", counted, dict(lines)))
+    return charts
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write([Path(name) for name in sys.argv[1:]] or sorted((STORE / "results").glob("*.json")))

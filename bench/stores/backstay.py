@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from backstay import system
 from backstay.dialects.migrate.run import run
 from bench.data import chunks, rows
 from bench.servers.program import app
+from bench.stores.copies import finish
 from bench.stores.make import asked_size
 from hiring import Base
 
@@ -26,10 +27,9 @@ async def main() -> None:
             async with app.session(system) as db:
                 for chunk in chunks(made):
                     await db.execute(insert(models[name]).execution_options(render_nulls=True), chunk)
-        async with app.session(system) as db:
-            await db.execute(text("ANALYZE"))
     finally:
         await app.stop()
+    await finish(url, size.copies)
 
 
 if __name__ == "__main__":

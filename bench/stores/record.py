@@ -43,6 +43,9 @@ class Recording:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.database, name)
 
+    def fetch_at_once(self, text: str, parameters: Sequence[Any]) -> None:
+        """Never: what is fetched is noted below."""
+
     async def fetch(self, text: str, parameters: Sequence[Any], local: Local = ()) -> list[Row]:
         """Note, and run."""
         self.statements.append((text, list(parameters)))

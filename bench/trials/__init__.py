@@ -1,0 +1,1 @@
+"""What is asked beside the works: fixed amounts, overload, large bodies, and for long."""
