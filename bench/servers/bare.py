@@ -147,26 +147,33 @@ def _tell(waiting: list[asyncio.Future[Any]], rows: list[Sequence[Any]]) -> None
 
 
 class PostgreSQL:
-    """A pool of connections."""
+    """A few connections, the one used last first. The driver's own pool would wrap and reset them."""
 
-    def __init__(self, pool: Any) -> None:
-        self.pool = pool
+    def __init__(self, connections: list[Any]) -> None:
+        self.idle = connections
+        self.free = asyncio.Semaphore(len(connections))
 
     async def read(self, statement: Statement, call: Call) -> Sequence[Any]:
         """Run on any connection."""
         text, parameters = statement
-        async with self.pool.acquire() as connection:
-            return await connection.fetchrow(text, *[read(call) for read in parameters])  # type: ignore[no-any-return]
+        async with self.free:
+            connection = self.idle.pop()
+            row: Sequence[Any] = await connection.fetchrow(text, *[read(call) for read in parameters])
+            self.idle.append(connection)
+        return row
 
     async def write(self, statements: list[Statement], call: Call) -> Sequence[Any]:
         """Run in a transaction."""
         row: Sequence[Any] = ()
-        async with self.pool.acquire() as connection, connection.transaction():
-            for number, (text, parameters) in enumerate(statements):
-                rows = await connection.fetch(text, *[read(call) for read in parameters])
-                if number == 0:
-                    call.keys = [key for (key, *_) in rows]
-                row = rows[-1]
+        async with self.free:
+            connection = self.idle.pop()
+            async with connection.transaction():
+                for number, (text, parameters) in enumerate(statements):
+                    rows = await connection.fetch(text, *[read(call) for read in parameters])
+                    if number == 0:
+                        call.keys = [key for (key, *_) in rows]
+                    row = rows[-1]
+            self.idle.append(connection)
         return row
 
 
@@ -174,11 +181,7 @@ async def open_store(url: str) -> Store:
     """The store at a URL."""
     if url.startswith("sqlite"):
         return SQLite(url.removeprefix("sqlite:///"))
-
-    async def keep(connection: Any) -> None:
-        """A connection is handed back as it is, not reset."""
-
-    return PostgreSQL(await asyncpg.create_pool(url, min_size=1, max_size=CONNECTIONS, reset=keep))
+    return PostgreSQL([await asyncpg.connect(url) for _ in range(CONNECTIONS)])
 
 
 class Loop:
