@@ -38,7 +38,7 @@ class Emission(Groups):
             branch: the embed that the rows are of.
         """
         if not rows.aggregated:
-            select = self.in_order(self.scan(rows, self.packed(self.labelled(rows)), conditions, branch), rows)
+            select = self.in_order(self.scan(rows, self.row(rows), conditions, branch), rows)
         else:
             groups = self.grouping(rows, conditions, branch)
             select = groups.select(self.packed(groups.labelled)).group_by(*groups.by).order_by(*groups.order)
@@ -55,17 +55,24 @@ class Emission(Groups):
             select = select.limit(limit)
         return select.offset(offset) if offset is not None else select
 
+    def row(self, rows: Rows) -> list[Any]:
+        """The columns of a select that yields one JSON object per row."""
+        return self.packed(self.labelled(rows))
+
     def labelled(self, rows: Rows) -> list[Labelled]:
         """Each key of a row with its value, ready to become JSON. Of a key that stands twice, the last counts."""
         found: dict[str, ColumnElement[Any]] = {}
         for output in rows.outputs:
-            if isinstance(output, Output):
-                found[output.key] = self.output(output)
-            elif output.spread:
-                found.update(self.spread(output))
-            elif output.shown:
-                found[output.key] = self.embed(output)
+            found.update(self.labels(output))
         return list(found.items())
+
+    def labels(self, output: Output | Branch) -> list[Labelled]:
+        """The keys that one output makes, with their values."""
+        if isinstance(output, Output):
+            return [(output.key, self.output(output))]
+        if output.spread:
+            return self.spread(output)
+        return [(output.key, self.embed(output))] if output.shown else []
 
     def output(self, output: Output) -> ColumnElement[Any]:
         """One plain key of a row."""
@@ -133,7 +140,7 @@ class Emission(Groups):
 
     @abstractmethod
     def packed(self, labelled: list[Labelled]) -> list[Any]:
-        """The columns of a select that yields one JSON object per row."""
+        """The columns of a select that yields one JSON object of these keys per row."""
 
     @abstractmethod
     def json_array(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:

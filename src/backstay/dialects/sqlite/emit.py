@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -19,8 +20,9 @@ from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.dialects.sqlite.functions.zones import ZONED, hangs
 from backstay.dialects.sqlite.sql.leading import LeadingJoin
+from backstay.dialects.sqlite.sql.objects import Made, Merged, Part, object_of
 from backstay.plan.aggregate import aggregated
-from backstay.plan.resolved import Branch, Target, Test
+from backstay.plan.resolved import Branch, Output, Rows, Target, Test
 from backstay.query.nodes import Aggregate, Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
@@ -49,9 +51,6 @@ _ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
 """Kinds whose equal values may be written differently."""
 _AS_IS = ("bigint", "date", "integer", "numeric", "smallint", "text", "timestamp with time zone", "uuid")
 """Kinds whose canonical values are stored as they are."""
-_KEYS = 400
-"""Keys of one ``json_object``: SQLite's functions take a thousand arguments at most."""
-_LONGEST = 2**31 - 1
 _PLAIN_KEY = re.compile(r'[^$\["\\][^"\\]*').fullmatch
 """Keys that SQLite takes as they are: others begin a path, or hold what is escaped in JSON."""
 
@@ -84,30 +83,51 @@ class SQLiteEmission(Writer):
 
     # JSON ----------------------------------------------------------------------------------------------------
 
+    def row(self, rows: Rows) -> list[Any]:
+        keys = Counter(_keys(rows))
+        parts: dict[object, Part] = {}
+        for output in rows.outputs:
+            if isinstance(output, Branch) and _is_merged(output, keys):
+                parts[id(output)] = self.merged(output)
+            else:
+                parts.update({key: (key, value) for key, value in self.labels(output)})
+        return [object_of(list(parts.values())).label("r")]
+
+    def merged(self, branch: Branch) -> Merged:
+        """The keys of a spread of one row, by one look at that row."""
+        rows = branch.rows
+        select = self.in_order(self.scan(rows, self.row(rows), branch=branch), rows)
+        return Merged(tuple(_keys(rows)), self.single(select, rows).scalar_subquery())
+
     def packed(self, labelled: list[Labelled]) -> list[Any]:
-        objects = [_object(labelled[start : start + _KEYS]) for start in range(0, len(labelled) or 1, _KEYS)]
-        whole = objects[0]
-        for each in objects[1:]:
-            # All but the brace that ends the one, and all but the brace that begins the other.
-            whole = func.substr(whole, -1, -_LONGEST).concat(quoted(",")).concat(func.substr(each, 2))
-        return [whole.label("r")]
+        return [object_of(labelled).label("r")]
+
+    def embed(self, branch: Branch) -> ColumnElement[Any]:
+        rows = branch.rows
+        cut = self.max_rows or rows.limit is not None or rows.offset is not None
+        if branch.to_one or rows.aggregated or cut or not rows.order:
+            return super().embed(branch)
+        # Ordered where it is listed: to select it in order first takes as long as to make it.
+        (packed,) = self.row(rows)
+        listed = _listed(packed.element, [self.sort(sort) for sort in rows.order])
+        return Made(self.scan(rows, [listed], branch=branch).scalar_subquery())
 
     def json_array(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
         page = select.subquery()
-        return func.json(sa.select(_listed(page.c.r)).select_from(page).scalar_subquery())
+        return Made(sa.select(_listed(page.c.r)).select_from(page).scalar_subquery())
 
     def json_object(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
-        return func.json(select.scalar_subquery())
+        return Made(select.scalar_subquery())
 
     def json_text(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.json_quote(value)
 
     def json_value(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.json(value)
+        return Made(value)
 
     def json_values(self, select: sa.Select[Any], branch: Branch) -> ColumnElement[Any]:
         page = select.subquery()
-        return func.json(sa.select(_listed(page.c.value)).select_from(page).scalar_subquery())
+        return Made(sa.select(_listed(page.c.value)).select_from(page).scalar_subquery())
 
     def whole(self, select: sa.Select[Any], *, bounded: bool = False) -> sa.Select[Any]:
         # The connection itself refuses to make a longer text: it need not be made to be measured.
@@ -337,8 +357,20 @@ def stepped(value: ColumnElement[Any], key: str | int, *, scalars: bool) -> Colu
     return value.op("->", return_type=sa.Text())(index)
 
 
-def _object(labelled: list[Labelled]) -> ColumnElement[Any]:
-    return func.json_object(*[part for key, value in labelled for part in (quoted(key), value)])
+def _keys(rows: Rows) -> Iterator[str]:
+    """The keys of a row that is no group, those of spreads among them."""
+    for output in rows.outputs:
+        if isinstance(output, Branch) and output.spread:
+            yield from _keys(output.rows)
+        elif isinstance(output, Output) or output.shown:
+            yield output.key
+
+
+def _is_merged(branch: Branch, keys: Counter[str]) -> bool:
+    """Whether a spread's keys can come from one object: several, of one row, that nothing else in the row is called."""
+    own = list(_keys(branch.rows))
+    counts = any(isinstance(output, Output) and output.aggregate is not None for output in branch.rows.outputs)
+    return branch.spread and branch.to_one and len(own) > 1 and not counts and all(keys[key] == 1 for key in own)
 
 
 def _packable(value: Any, kind: Kind) -> Any:
@@ -352,6 +384,7 @@ def _hex(value: Any) -> str:
     return str(value)
 
 
-def _listed(row: ColumnElement[Any]) -> ColumnElement[Any]:
-    joined = func.coalesce(func.group_concat(row, quoted(",")), quoted(""))
+def _listed(row: ColumnElement[Any], order: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
+    rows = func.group_concat(row, quoted(","))
+    joined = func.coalesce(rows.aggregate_order_by(*order) if order else rows, quoted(""))
     return quoted("[").concat(joined).concat(quoted("]"))

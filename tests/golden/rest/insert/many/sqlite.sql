@@ -10,9 +10,9 @@ WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.autho
 
 -- answer
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
-FROM (SELECT json_object('number', notes_2.number, 'author', json((SELECT json_object('role', users_3.role) AS r
+FROM (SELECT substr(json_object('number', notes_2.number), -1, -2147483647) || ',"author":' || coalesce((SELECT json_object('role', users_3.role) AS r
 FROM users AS users_3
 WHERE notes_2.author_id = users_3.id
- LIMIT 1))) AS r
+ LIMIT 1), 'null') || '}' AS r
 FROM json_each(?) AS anon_3 CROSS JOIN notes AS notes_2
 WHERE notes_2.id = (anon_3.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY anon_3."key" NULLS LAST) AS anon_2

@@ -1,9 +1,9 @@
 -- read
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
-FROM (SELECT json_object('id', boards_1.id, 'numbers', json((SELECT '[' || coalesce(group_concat(anon_4.value, ','), '') || ']' AS anon_3
+FROM (SELECT substr(json_object('id', boards_1.id), -1, -2147483647) || ',"numbers":' || coalesce((SELECT '[' || coalesce(group_concat(anon_4.value, ','), '') || ']' AS anon_3
 FROM (SELECT json_quote(notes_2.number) AS value
 FROM notes AS notes_2
 WHERE boards_1.org_id = notes_2.org_id AND notes_2.level = boards_1.level AND notes_2.secret IS NOT NULL AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY notes_2.number DESC, notes_2.id
- LIMIT ?) AS anon_4))) AS r
+ LIMIT ?) AS anon_4), 'null') || '}' AS r
 FROM boards AS boards_1
 WHERE boards_1.org_id = ? ORDER BY boards_1.id ASC) AS anon_2

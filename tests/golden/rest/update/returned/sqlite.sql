@@ -8,9 +8,9 @@ WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.autho
 
 -- answer
 SELECT '[' || coalesce(group_concat(anon_2.r, ','), '') || ']' AS anon_1, count(*) AS count_1
-FROM (SELECT json_object('number', notes_2.number, 'text', notes_2.text, 'tags', json((SELECT '[' || coalesce(group_concat(anon_4.r, ','), '') || ']' AS anon_3
+FROM (SELECT substr(json_object('number', notes_2.number, 'text', notes_2.text), -1, -2147483647) || ',"tags":' || coalesce((SELECT '[' || coalesce(group_concat(anon_4.r, ','), '') || ']' AS anon_3
 FROM (SELECT json_object('name', tags_3.name) AS r
 FROM tags AS tags_3, note_tags AS note_tags_4
-WHERE notes_2.id = note_tags_4.note_id AND note_tags_4.tag_id = tags_3.id) AS anon_4))) AS r
+WHERE notes_2.id = note_tags_4.note_id AND note_tags_4.tag_id = tags_3.id) AS anon_4), 'null') || '}' AS r
 FROM json_each(?) AS anon_5 CROSS JOIN notes AS notes_2
 WHERE notes_2.id = (anon_5.value ->> 0) AND notes_2.org_id = ? AND (notes_2.public = 1 OR notes_2.author_id = ?) ORDER BY notes_2.number ASC) AS anon_2
