@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -27,8 +27,8 @@ from sqlalchemy.sql.elements import (
 )
 
 from backstay.errors import InvalidClaims, RequestError
-from backstay.schema.caller import Caller, CallerAttribute, SignedIn
-from backstay.schema.kind import Kind, kind_of
+from backstay.schema.caller import Caller, CallerAttribute, Role, SignedIn
+from backstay.schema.kind import Canonical, Kind, kind_of
 
 # Questions and answers ---------------------------------------------------------------------------------------
 
@@ -39,6 +39,9 @@ class Known(Enum):
     TOKEN = "the token"
     TABLE = "the users' table"
     NOTHING = "nobody is signed in"
+
+    # It is a part of what is looked up for every request; Enum's own hash is Python's.
+    __hash__ = object.__hash__
 
 
 class Open(Enum):
@@ -74,6 +77,9 @@ def questions(rule: ColumnElement[Any]) -> tuple[Question, ...]:
     return tuple(found)
 
 
+_LONGEST = 64
+"""Characters of a claim whose canonical value is remembered: ids are shorter."""
+
 SIGNED_IN = "signed in?"
 """The subject of the question whether the caller is a user, for where it stands inside a sub-select."""
 
@@ -82,10 +88,11 @@ def attribute_question(attribute: CallerAttribute) -> Question:
     """Where this attribute of the caller comes from."""
 
     def ask(caller: Caller) -> Known:
-        if not caller.signed_in:
+        if caller.role is not Role.AUTHENTICATED:
             return Known.NOTHING
-        return Known.TOKEN if attribute.name == "id" or _is_claimed(attribute, caller) else Known.TABLE
+        return Known.TOKEN if is_id or _is_claimed(attribute, caller) else Known.TABLE
 
+    is_id = attribute.name == "id"
     return Question(attribute.name, ask)
 
 
@@ -103,15 +110,22 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
     Raises:
         InvalidClaims: when the claim has not the column's type.
     """
-    if not caller.signed_in:
+    if caller.role is not Role.AUTHENTICATED:
         return None
     claim = caller.id if attribute.name == "id" else caller.claims.get(attribute.name)
     if claim is None:
         return None
     try:
+        if type(claim) is str and len(claim) <= _LONGEST:
+            return _taken(attribute, claim)
         return _kind(attribute).take(claim)
     except RequestError as error:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{attribute.name}': {error.message}") from error
+
+
+@lru_cache(maxsize=4096)
+def _taken(attribute: CallerAttribute, claim: str) -> Canonical:
+    return _kind(attribute).take(claim)
 
 
 @cache

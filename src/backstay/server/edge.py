@@ -43,7 +43,7 @@ from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
 from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
-from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount, is_under
+from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount
 from backstay.server.pages import answer_page
 from backstay.server.watch import Visit, Watch
 from backstay.settings import Settings
@@ -118,7 +118,8 @@ class Edge:
         guests = [Mount(mount.prefix.rstrip("/"), mount.application) for mount in mounts]
         check_prefixes([*(end.prefix for end in front_ends), *(guest.prefix for guest in guests)])
         # The longest prefix first, so that the first that matches is the closest.
-        self._front_ends = tuple(sorted(front_ends, key=lambda end: len(end.prefix), reverse=True))
+        ends = sorted(front_ends, key=lambda end: len(end.prefix), reverse=True)
+        self._front_ends = tuple((f"{end.prefix}/", end) for end in ends)
         self._mounts = tuple(sorted(guests, key=lambda guest: len(guest.prefix), reverse=True))
         self._pages = dict(pages or {})
         self._identify = identify
@@ -147,8 +148,8 @@ class Edge:
             except BackstayError as error:
                 await self._refuse(scope, send, error)
                 return
-            for front_end in self._front_ends:
-                if head.path.startswith(front_end.prefix) and is_under(head.path, front_end.prefix):
+            for below, front_end in self._front_ends:
+                if head.path.startswith(below) or head.path == front_end.prefix:
                     await self._serve_front_end(front_end, head, receive, send)
                     return
             await self._serve_other(head, scope, receive, send)
@@ -215,7 +216,9 @@ class Edge:
                 body = await self._read(visit, head)
                 response = await front_end.answer(_request(front_end, head, body), caller)
             else:
-                found = self._prepared(front_end, head, caller)
+                found = None
+                if front_end.prepared is not None and head.method == "GET":
+                    found = front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
                 if isinstance(found, Response):
                     response = found
                 else:
@@ -242,11 +245,6 @@ class Edge:
             await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
-
-    def _prepared(self, front_end: FrontEnd, head: Head, caller: Caller) -> Response | Answering | None:
-        if front_end.prepared is None or head.method != "GET":
-            return None
-        return front_end.prepared(_path(front_end, head), head.query, head.raw, caller)
 
     async def _send_spool(self, start: Message, spool: Spool, head: Head, send: Send) -> None:
         try:

@@ -93,13 +93,10 @@ class Prepared:
         values = self.values.copy()
         if _PLAIN.fullmatch("".join(raw)) is None:
             return self._fill_decoded(values, raw)
-        for (place, hole), text in zip(self.holes, raw, strict=True):
-            if hole is Hole.TEXT:
-                values[place] = text
-            elif hole is Hole.NUMBER:
-                values[place] = int(text)
-            else:
+        for number, (place, hole) in enumerate(self.holes):
+            if hole is Hole.LIST:
                 return None
+            values[place] = raw[number] if hole is Hole.TEXT else int(raw[number])
         return values, raw
 
     def _fill_decoded(self, values: list[Any], raw: Sequence[str]) -> Filled | None:
