@@ -46,6 +46,8 @@ def reader(parameter: Any) -> Callable[[Call], Any]:
             return lambda call: call.value
         case "number":
             return lambda call: int(call.value)
+        case "cell":
+            return lambda call: _cell(call, 0, parameter["cell"])
         case "website":
             return lambda call: call.rows[0]["website"]
         case _:
@@ -225,10 +227,15 @@ class Loop:
 
 
 async def answer(send: Any, status: int, row: Sequence[Any]) -> None:
-    """The body as the database made it; the total of a count where Backstay has it."""
-    body = row[0].encode() if isinstance(row[0], str) else b""
+    """The body as the database made it; the total of a count where Backstay has it.
+
+    A row of four is what an insert tells of its row: the third is its JSON.
+    """
+    told = len(row) == 4
+    text = f"[{row[2]}]" if told and row[2] else row[0]
+    body = text.encode() if isinstance(text, str) and text.startswith("[") else b""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if len(row) > 2:
+    if len(row) > 2 and not told:
         headers.append((b"content-range", f"*/{row[2]}".encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -21,7 +21,7 @@ from backstay.schema.caller import Caller, Local, Role
 from bench.data import subjects
 from bench.places import Size
 from bench.servers.program import app
-from bench.speech import Rest
+from bench.speech import Rest, written
 from bench.works import WORKS, Ask, Subjects, asks
 
 T = TypeVar("T")
@@ -123,10 +123,12 @@ async def _statements(road: Road, recording: Recording, ask: Ask, known: Subject
 
 
 def _mark(value: Any, ask: Ask, known: Subjects, keys: list[str]) -> Any:
-    """A parameter as a template: ``{"mark": ...}`` for a value of the request, ``{"each": ...}`` for a list of rows."""
+    """A parameter as a template: what ``{"mark": ...}`` stands for is in the request, ``each`` is a list of rows."""
     caller, company = known.callers[ask.caller]
     if ask.work == "search":
         return {"mark": "caller"} if value == caller else value
+    if keys and value == keys[0] and ask.work in ("insert", "bulk"):
+        return {"mark": "cell", "cell": "key"}
     if not isinstance(value, str):
         return {"mark": "number"} if str(value) == ask.value else value
     if value == caller:
@@ -135,6 +137,10 @@ def _mark(value: Any, ask: Ask, known: Subjects, keys: list[str]) -> Any:
         return {"mark": "value"}
     if ask.work == "update" and ask.value in value:
         return {"mark": "website"}
+    if ask.work == "insert" and (value == ask.value or value.startswith("{")):
+        return {"mark": "cell", "cell": "name" if value == ask.value else "filters_text"}
+    if ask.work == "message" and value == written(ask)["text"]:
+        return {"mark": "cell", "cell": "text"}
     if value.startswith("["):
         (item,) = json.loads(value)
         return {"mark": "each", "item": _item(item, ask, keys)}

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -194,6 +195,84 @@ def test_a_read_is_one_statement(
         door.run(door.app.assembly.rest(request, asker))
         spend("statements_per_read", len(counting.statements))
         assert counting.statements
+
+
+# Writes ------------------------------------------------------------------------------------------------------
+
+
+def inserting(*numbers: int, prefer: str = "return=representation") -> Request:
+    """A request to insert notes of these numbers."""
+    notes = [{"number": number, "text": "new"} for number in numbers]
+    body = json.dumps(notes if len(notes) > 1 else notes[0]).encode()
+    return Request("POST", "/notes", "select=number,text,author(id,role)", {"prefer": prefer}, body)
+
+
+def test_python_calls_of_a_warm_insert(tmp_path: Path) -> None:
+    """In the loop and in the thread that writes."""
+    counting, calls = False, 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += counting and event == "call"
+
+    async def ask(door: Door) -> None:
+        nonlocal counting
+        for number in range(50, 55):
+            await door.app.assembly.rest(inserting(number), CALLERS["ada"])
+        request = inserting(55)
+        counting = True
+        sys.setprofile(note)
+        try:
+            await door.app.assembly.rest(request, CALLERS["ada"])
+        finally:
+            sys.setprofile(None)
+            counting = False
+
+    threading.setprofile(note)
+    try:
+        with Door(workspace.build(sqlite_url(tmp_path)), rows.fill) as opened:
+            opened.run(ask(opened))
+    finally:
+        threading.setprofile(None)  # type: ignore[arg-type]
+    assert calls > 100
+    spend("rest_insert", calls)
+
+
+class Noting:
+    """A transaction that counts what it is asked."""
+
+    def __init__(self, transaction: Any, statements: list[str]) -> None:
+        self._transaction = transaction
+        self._statements = statements
+
+    async def fetch(self, text: str, parameters: Sequence[Any]) -> list[Row]:
+        self._statements.append(text)
+        found: list[Row] = await self._transaction.fetch(text, parameters)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a write asked its transaction for {name}")
+
+
+@pytest.mark.parametrize("numbers", [(50,), (51, 52)])
+@pytest.mark.parametrize("prefer", ["return=minimal", "return=headers-only", "return=representation"])
+def test_an_insert_is_one_statement(database_url: str, prefer: str, numbers: tuple[int, ...]) -> None:
+    statements: list[str] = []
+    with Door(workspace.build(database_url), rows.fill) as door:
+        road = door.app.assembly.road
+        database: Any = road.engine.database
+
+        class Writing:
+            features = database.features
+
+            async def write(self, work: Any, local: Local) -> Any:
+                return await database.write(lambda transaction: work(Noting(transaction, statements)), local)
+
+        road.engine = replace(road.engine, database=Writing())  # type: ignore[arg-type]
+        response = door.run(door.app.assembly.rest(inserting(*numbers, prefer=prefer), CALLERS["ada"]))
+    assert response.status == 201
+    spend("statements_per_insert", len(statements))
+    assert statements
 
 
 # Importing, and memory ---------------------------------------------------------------------------------------

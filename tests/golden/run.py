@@ -122,22 +122,28 @@ def _plan(app: Backstay, query: Query, case: Case) -> str:
 def _sql(app: Backstay, query: Query, caller: Caller) -> str:
     plan = app.assembly.road.cache.plan(query, caller)
     compiled = app.assembly.road.compile(plan)
-    texts = {"read": compiled} if isinstance(compiled, Statement) else _statements(compiled)
+    texts = (
+        {"read": compiled}
+        if isinstance(compiled, Statement)
+        else _statements(compiled, len(query.rows) if isinstance(query, Insert) else 1)
+    )
     found = [f"-- {name}\n{each.text.rstrip()}\n" for name, each in texts.items() if each is not None]
     return "\n".join(" \n".join(found).replace(" \n", "\n").splitlines()) + "\n"
 
 
-def _statements(writing: Writing) -> dict[str, Statement | None]:
+def _statements(writing: Writing, rows: int) -> dict[str, Statement | None]:
     match writing:
         case Inserting():
+            again = ", where there are triggers" if writing.telling else ""
             names = tuple(column.name for column in writing.resolved.columns)
             made = tuple(column.name for column in made_columns(writing.resolved.source.served, names))
+            insert = writing.lines if rows > 1 else writing.line
             return {
                 "which rows are there": writing.existing((*names, *made)) if writing.existing is not None else None,
-                "insert": writing.lines((*names, *made)),
-                "check of the new rows": writing.check_new,
+                "insert": insert((*names, *made)),
+                f"check of the new rows{again}": writing.check_new,
                 "check of the merged rows": writing.check_merged,
-                "answer": writing.answer,
+                f"answer{again}": writing.answer,
             }
         case Altering():
             return {"update": writing.change, "check of the new rows": writing.check, "answer": writing.answer}

@@ -135,13 +135,15 @@ def _statements(
     found: dict[str, Statement | None]
     match compiled:
         case Inserting():
+            insert = compiled.lines if isinstance(query, Insert) and len(query.rows) > 1 else compiled.line
+            again = ", where there are triggers" if compiled.telling else ""
             names = tuple(column.name for column in compiled.resolved.columns)
             found = {
                 "which rows are there": compiled.existing(names) if compiled.existing is not None else None,
-                "insert": compiled.lines(names),
-                "check of the new rows": compiled.check_new,
+                "insert": insert(names),
+                f"check of the new rows{again}": compiled.check_new,
                 "check of the merged rows": compiled.check_merged,
-                "answer": compiled.answer,
+                f"answer{again}": compiled.answer,
             }
         case Altering():
             found = {"update": compiled.change, "check of the new rows": compiled.check, "answer": compiled.answer}

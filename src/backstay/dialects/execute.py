@@ -169,6 +169,8 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     resolved = inserting.resolved
     served = resolved.source.served
     match(resolved, values)
+    merging = resolved.resolution is Resolution.MERGE
+    told: list[Row] = []
     inserted: list[Row] = []
     merged: list[Row] = []
     order: list[Row] = []
@@ -181,7 +183,8 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
         if len(there) == len(returned):
             flags = there
         else:
-            flags = [len(row) > inserting.width and not row[-1] for row in returned]
+            flags = [merging and len(row) > inserting.width and not row[-1] for row in returned]
+        told += returned
         keys = [row[: inserting.width] for row in returned]
         order += keys
         for key, was_there in zip(keys, flags, strict=False):
@@ -193,10 +196,25 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
             hint="Ensure that no rows proposed for insertion within the same command have duplicate constrained "
             "values.",
         )
+    if inserting.telling and all(row[-1] for row in told):
+        return _told(inserting, told, order)
     await check(transaction, inserting.check_new, served, inserted, values, caller)
     await check(transaction, inserting.check_merged, served, merged, values, caller)
     reply = await answer(transaction, inserting, order, values, caller)
     return counted(reply if inserting.keyed else replace(reply, keys=()), len(inserted))
+
+
+def _told(inserting: Inserting, told: Sequence[Row], keys: Sequence[Row]) -> Reply:
+    """The reply of an insert whose statement told of each row, after its key, if it is kept and how it is shown."""
+    served = inserting.resolved.source.served
+    kept, shown = inserting.width, inserting.width + 1
+    if not all(row[kept] for row in told):
+        raise row_refused(served)
+    names, count = named(served, keys), len(told)
+    if inserting.answer is None:
+        return Reply(affected=count, inserted=count, keys=names)
+    rows = [row[shown] for row in told if row[shown] is not None]
+    return Reply(f"[{','.join(rows)}]".encode(), rows=len(rows), affected=count, inserted=count, keys=names)
 
 
 def match(resolved: Insertion, values: Sequence[Any]) -> None:
@@ -260,6 +278,9 @@ async def _insert_run(
     caller: Caller,
 ) -> list[Row]:
     columns = _written(inserting.resolved.source.served, names)
+    if len(records) == 1:
+        statement = inserting.line(columns)
+        return await transaction.fetch(statement.text, statement.bind(records[0], caller))
     statement = inserting.lines(columns)
     if inserting.bulk and columns:
         return await transaction.fetch(statement.text, statement.bind([records], caller))
@@ -275,8 +296,11 @@ def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[st
     for names, rows in rows_of(writing.resolved, values[writing.resolved.rows.index]):
         records = [_record(served, names, row) for row in rows]
         columns = _written(served, names)
-        statement = writing.lines(columns)
-        return statement.text, statement.bind([records] if writing.bulk and columns else records[0], caller)
+        if len(records) > 1 and writing.bulk and columns:
+            statement = writing.lines(columns)
+            return statement.text, statement.bind([records], caller)
+        statement = writing.line(columns)
+        return statement.text, statement.bind(records[0], caller)
     return None
 
 

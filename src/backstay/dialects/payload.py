@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.sql import Emission
-from backstay.plan.resolved import Source
+from backstay.plan.resolved import Rows, Source
 from backstay.query.shape import KEYS
 from backstay.schema.column import Column
 from backstay.schema.kind import Kind
@@ -69,6 +69,19 @@ class Writer(Emission):
     @abstractmethod
     def insertion(self, table: Any, values: Mapping[str, ColumnElement[Any]], source: Any) -> Any:
         """An insert of these values: of one row, or of each row of ``source``."""
+
+    @abstractmethod
+    def document(self, rows: Rows) -> ColumnElement[Any]:
+        """One of the rows as JSON text, where it is written."""
+
+    @abstractmethod
+    def alone(self, served: Served, others: Sequence[Any]) -> ColumnElement[Any]:
+        """Whether nothing but an insert itself decides what its rows are, and what is seen of other tables.
+
+        Arguments:
+            served: what is written: it must be a table, without triggers of users or rules that rewrite.
+            others: what is looked at: they must be tables, too, since a view may look at the one that is written.
+        """
 
     @abstractmethod
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -19,9 +19,14 @@ def quoted(text: str) -> ColumnElement[Any]:
     Raises:
         ParseError: for text that no database takes.
     """
+    return sa.literal_column(quote_text(text))
+
+
+def quote_text(text: str) -> str:
+    """A string literal as SQL writes it. Raises ParseError, likewise."""
     if "\0" in text:
         raise ParseError("a name cannot contain NUL")
-    return sa.literal_column("'" + text.replace("'", "''") + "'")
+    return "'" + text.replace("'", "''") + "'"
 
 
 def quote_name(name: str) -> str:

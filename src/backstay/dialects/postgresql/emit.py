@@ -14,14 +14,15 @@ from backstay.dialects.dialect import WHOLE, Parameter
 from backstay.dialects.payload import Writer
 from backstay.dialects.postgresql.types import spell, unbounded
 from backstay.dialects.postgresql.zones import ZoneDialect, pinned
-from backstay.dialects.quote import quoted
+from backstay.dialects.quote import quote_text, quoted
 from backstay.dialects.sql import TEXT, Labelled
-from backstay.plan.resolved import Branch, Source, Target, Test
+from backstay.plan.resolved import Branch, Rows, Source, Target, Test
 from backstay.query.nodes import Quantifier
 from backstay.schema.column import Column
 from backstay.schema.kind import CASTS, Kind, other
 from backstay.schema.kind.array import OTHERWISE
 from backstay.schema.kind.texts import Structured
+from backstay.schema.served import Served
 
 _ROWS = "_rows"
 _JSON = ("json", "jsonb")
@@ -194,6 +195,30 @@ class PostgreSQLEmission(Writer):
             return insert(table).values({table.c[name]: value for name, value in values.items()})
         select = sa.select(*values.values()).select_from(source).order_by(source.c.n)
         return insert(table).from_select(list(values), select, include_defaults=False)
+
+    def document(self, rows: Rows) -> ColumnElement[Any]:
+        page = sa.select(*self.row(rows)).subquery(_ROWS)
+        return sa.select(sa.cast(func.row_to_json(_row()), sa.Text())).select_from(page).scalar_subquery()
+
+    def alone(self, served: Served, others: Sequence[Any]) -> ColumnElement[Any]:
+        # Internal triggers guard foreign keys, and change no row that is inserted. Row security is a view of a kind.
+        plain = (
+            "(SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS t "
+            "WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) FROM pg_catalog.pg_class AS c "
+            f"WHERE c.oid = {self._number(served.table)})"
+        )
+        if others:
+            numbers = ", ".join(map(self._number, others))
+            plain += (
+                f" AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c WHERE c.oid IN ({numbers}) "
+                "AND (c.relkind NOT IN ('r', 'p') OR c.relrowsecurity))"
+            )
+        return sa.literal_column(plain, sa.Boolean())
+
+    def _number(self, table: Any) -> str:
+        """The number of a table, by which the catalog knows it."""
+        name: str = self.sql.identifier_preparer.format_table(table)
+        return f"CAST({quote_text(name)} AS regclass)"
 
     def key_text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         return sa.cast(column, sa.Text())

@@ -14,11 +14,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from backstay.dialects.dialect import Parameter
 from backstay.dialects.payload import Writer
-from backstay.dialects.quote import quoted
+from backstay.dialects.quote import quote_text, quoted
 from backstay.dialects.sql import TEXT, Labelled
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.dialects.sqlite.functions.zones import ZONED, hangs
+from backstay.dialects.sqlite.search.index import trigger_names
 from backstay.dialects.sqlite.sql.leading import LeadingJoin
 from backstay.dialects.sqlite.sql.objects import Made, Merged, Part, object_of
 from backstay.plan.aggregate import aggregated
@@ -333,6 +334,21 @@ class SQLiteEmission(Writer):
         # WHERE true: without it SQLite reads the ON of an ON CONFLICT as a join's.
         select = sa.select(*values.values()).select_from(source).where(sa.true())
         return insert(table).from_select(list(values), select, include_defaults=False)
+
+    def document(self, rows: Rows) -> ColumnElement[Any]:
+        (packed,) = self.row(rows)
+        return packed.element  # type: ignore[no-any-return]
+
+    def alone(self, served: Served, others: Sequence[Any]) -> ColumnElement[Any]:
+        # SQLite compares names without their case. The triggers of a search index write to the index alone.
+        table = served.table.name
+        found = f"type = 'trigger' AND tbl_name = {quote_text(table)} COLLATE NOCASE"
+        if served.search:
+            found = f"{found} AND name NOT IN ({', '.join(map(quote_text, trigger_names(table)))})"
+        if others:
+            views = ", ".join(quote_text(each.name) for each in others)
+            found = f"{found} OR type = 'view' AND name COLLATE NOCASE IN ({views})"
+        return sa.literal_column(f"NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE {found})", sa.Boolean())
 
     def key_value(self, value: ColumnElement[Any] | None, column: Column, served: Served) -> ColumnElement[Any] | None:
         if served.key != (column.name,) or column.kind.name not in _WHOLE:

@@ -57,6 +57,11 @@ def drop(table: str) -> list[str]:
     return [*triggers, f"DROP TABLE IF EXISTS {_quoted(search_name(table))}"]
 
 
+def trigger_names(table: str) -> list[str]:
+    """The names of the triggers that keep a table's index."""
+    return [_trigger_name(table, event) for event in _TRIGGERS]
+
+
 def known(connection: sa.Connection) -> dict[str, Search]:
     """The indexes that there are and are kept, by the name of their table.
 
@@ -128,7 +133,11 @@ def _fill(table: str, search: Search, number: str) -> str:
 
 
 def _trigger(table: str, event: str) -> str:
-    return _quoted(f"{search_name(table)}_{event}")
+    return _quoted(_trigger_name(table, event))
+
+
+def _trigger_name(table: str, event: str) -> str:
+    return f"{search_name(table)}_{event}"
 
 
 def _quoted(name: str) -> str:

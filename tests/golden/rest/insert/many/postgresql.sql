@@ -1,13 +1,18 @@
 -- insert
-INSERT INTO notes (number, text, id, public, level, author_id, likes, org_id) SELECT anon_1.c0, anon_1.c1, anon_1.c2, CAST($1::VARCHAR AS BOOLEAN) AS anon_2, CAST($2::VARCHAR AS level) AS anon_3, CAST($3::VARCHAR AS UUID) AS anon_4, CAST($4::VARCHAR AS INTEGER) AS anon_5, CAST($5::VARCHAR AS UUID) AS anon_6
-FROM json_to_recordset(CAST($6::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 VARCHAR, c2 UUID) ORDER BY anon_1.n RETURNING CAST(notes.id AS TEXT) AS id
+INSERT INTO notes (number, text, id, public, level, author_id, likes, org_id) SELECT anon_1.c0, anon_1.c1, anon_1.c2, CAST($5::VARCHAR AS BOOLEAN) AS anon_2, CAST($6::VARCHAR AS level) AS anon_3, CAST($7::VARCHAR AS UUID) AS anon_4, CAST($8::VARCHAR AS INTEGER) AS anon_5, CAST($9::VARCHAR AS UUID) AS anon_6
+FROM json_to_recordset(CAST($10::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 VARCHAR, c2 UUID) ORDER BY anon_1.n RETURNING CAST(notes.id AS TEXT) AS id, notes.org_id = CAST($1::VARCHAR AS UUID) AND notes.author_id = CAST($2::VARCHAR AS UUID) AS kept, CASE WHEN (notes.org_id = CAST($3::VARCHAR AS UUID) AND (notes.public OR notes.author_id = CAST($4::VARCHAR AS UUID))) THEN (SELECT CAST(row_to_json(_rows) AS TEXT) AS row_to_json_1
+FROM (SELECT notes.number AS number, (SELECT row_to_json(_rows) AS row_to_json_2
+FROM (SELECT users_3.role AS role
+FROM users AS users_3
+WHERE users_3.id = notes.author_id
+ LIMIT 1) AS _rows) AS author) AS _rows) END AS row, (SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) FROM pg_catalog.pg_class AS c WHERE c.oid = CAST('notes' AS regclass)) AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c WHERE c.oid IN (CAST('users' AS regclass)) AND (c.relkind NOT IN ('r', 'p') OR c.relrowsecurity)) AS alone
 
--- check of the new rows
+-- check of the new rows, where there are triggers
 SELECT count(*) AS count_1
 FROM notes AS notes_1, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
 WHERE notes_1.id = anon_1.c0 AND notes_1.org_id = CAST($2::VARCHAR AS UUID) AND notes_1.author_id = CAST($3::VARCHAR AS UUID)
 
--- answer
+-- answer, where there are triggers
 SELECT CAST(coalesce(json_agg(_rows), CAST('[]' AS JSON)) AS TEXT) AS coalesce_1, count(*) AS count_1
 FROM (SELECT notes_2.number AS number, (SELECT row_to_json(_rows) AS row_to_json_1
 FROM (SELECT users_3.role AS role

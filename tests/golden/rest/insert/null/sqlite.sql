@@ -1,9 +1,7 @@
 -- insert
-INSERT INTO notes (number, id, public, level, author_id, likes, org_id) SELECT anon_2.value ->> 0 AS anon_1, anon_2.value ->> 1 AS anon_3, ? AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8
-FROM json_each(?) AS anon_2
-WHERE 1 = 1 RETURNING id AS id
+INSERT INTO notes (id, number, public, level, author_id, likes, org_id) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id AS id, notes.org_id = ? AND notes.author_id = ? AS kept, NULL AS "row", NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'notes' COLLATE NOCASE AND name NOT IN ('notes_search_insert', 'notes_search_update', 'notes_search_delete')) AS alone
 
--- check of the new rows
+-- check of the new rows, where there are triggers
 SELECT count(*) AS count_1
 FROM json_each(?) AS anon_1 CROSS JOIN notes AS notes_1
 WHERE notes_1.id = (anon_1.value ->> 0) AND notes_1.org_id = ? AND notes_1.author_id = ?

@@ -1,8 +1,7 @@
 -- insert
-INSERT INTO notes (number, org_id, text, id, public, level, author_id, likes) SELECT anon_1.c0, anon_1.c1, anon_1.c2, anon_1.c3, CAST($1::VARCHAR AS BOOLEAN) AS anon_2, CAST($2::VARCHAR AS level) AS anon_3, CAST($3::VARCHAR AS UUID) AS anon_4, CAST($4::VARCHAR AS INTEGER) AS anon_5
-FROM json_to_recordset(CAST($5::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 UUID, c2 VARCHAR, c3 UUID) ORDER BY anon_1.n RETURNING CAST(notes.id AS TEXT) AS id
+INSERT INTO notes (id, number, text, public, level, author_id, likes, org_id) VALUES (CAST($1::VARCHAR AS UUID), CAST($2::VARCHAR AS INTEGER), CAST($3::VARCHAR AS VARCHAR), CAST($4::VARCHAR AS BOOLEAN), CAST($5::VARCHAR AS level), CAST($6::VARCHAR AS UUID), CAST($7::VARCHAR AS INTEGER), CAST($8::VARCHAR AS UUID)) RETURNING CAST(notes.id AS TEXT) AS id, notes.org_id = CAST($9::VARCHAR AS UUID) AND notes.author_id = CAST($10::VARCHAR AS UUID) AS kept, NULL AS row, (SELECT c.relkind = 'r' AND NOT c.relhasrules AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) FROM pg_catalog.pg_class AS c WHERE c.oid = CAST('notes' AS regclass)) AS alone
 
--- check of the new rows
+-- check of the new rows, where there are triggers
 SELECT count(*) AS count_1
 FROM notes AS notes_1, json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID)
 WHERE notes_1.id = anon_1.c0 AND notes_1.org_id = CAST($2::VARCHAR AS UUID) AND notes_1.author_id = CAST($3::VARCHAR AS UUID)

@@ -4,9 +4,7 @@ FROM notes AS notes_1
 WHERE notes_1.id = ?)) THEN ? ELSE ? END AS anon_1
 
 -- insert
-INSERT INTO notes (id, number, text, public, level, author_id, likes, org_id) SELECT anon_2.value ->> 0 AS anon_1, anon_2.value ->> 1 AS anon_3, anon_2.value ->> 2 AS anon_4, ? AS anon_5, ? AS anon_6, ? AS anon_7, ? AS anon_8, ? AS anon_9
-FROM json_each(?) AS anon_2
-WHERE 1 = 1 ON CONFLICT (id) DO UPDATE SET number = excluded.number, text = excluded.text WHERE notes.org_id = ? AND (notes.public = 1 OR notes.author_id = ?) AND notes.org_id = ? AND notes.author_id = ? RETURNING id AS id
+INSERT INTO notes (id, number, text, public, level, author_id, likes, org_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET number = excluded.number, text = excluded.text WHERE notes.org_id = ? AND (notes.public = 1 OR notes.author_id = ?) AND notes.org_id = ? AND notes.author_id = ? RETURNING id AS id
 
 -- check of the new rows
 SELECT count(*) AS count_1

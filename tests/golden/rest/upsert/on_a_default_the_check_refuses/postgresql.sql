@@ -1,6 +1,5 @@
 -- insert
-INSERT INTO likes (note_id, user_id) SELECT anon_1.c0, CAST($1::VARCHAR AS UUID) AS anon_2
-FROM json_to_recordset(CAST($2::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 UUID) ORDER BY anon_1.n ON CONFLICT (note_id, user_id) DO UPDATE SET note_id = excluded.note_id WHERE likes.user_id = CAST($3::VARCHAR AS UUID) RETURNING CAST(likes.note_id AS TEXT) AS note_id, CAST(likes.user_id AS TEXT) AS user_id, (xmax = 0) AS inserted
+INSERT INTO likes (note_id, user_id) VALUES (CAST($1::VARCHAR AS UUID), CAST($2::VARCHAR AS UUID)) ON CONFLICT (note_id, user_id) DO UPDATE SET note_id = excluded.note_id WHERE likes.user_id = CAST($3::VARCHAR AS UUID) RETURNING CAST(likes.note_id AS TEXT) AS note_id, CAST(likes.user_id AS TEXT) AS user_id, (xmax = 0) AS inserted
 
 -- check of the new rows
 SELECT count(*) AS count_1

@@ -4,9 +4,7 @@ FROM likes AS likes_1
 WHERE likes_1.note_id = ? AND likes_1.user_id = ?)) THEN ? ELSE ? END AS anon_1
 
 -- insert
-INSERT INTO likes (note_id, user_id) SELECT anon_2.value ->> 0 AS anon_1, ? AS anon_3
-FROM json_each(?) AS anon_2
-WHERE 1 = 1 ON CONFLICT (note_id, user_id) DO UPDATE SET note_id = excluded.note_id WHERE likes.user_id = ? RETURNING note_id AS note_id, user_id AS user_id
+INSERT INTO likes (note_id, user_id) VALUES (?, ?) ON CONFLICT (note_id, user_id) DO UPDATE SET note_id = excluded.note_id WHERE likes.user_id = ? RETURNING note_id AS note_id, user_id AS user_id
 
 -- check of the new rows
 SELECT count(*) AS count_1

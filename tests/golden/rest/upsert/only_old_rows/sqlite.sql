@@ -4,6 +4,4 @@ FROM tags AS tags_1
 WHERE tags_1.id = ?)) THEN ? ELSE ? END AS anon_1
 
 -- insert
-INSERT INTO tags (id, name) SELECT not_null(anon_1.value ->> 0, 'id', 'tags') AS not_null_1, anon_1.value ->> 1 AS anon_2
-FROM json_each(?) AS anon_1
-WHERE 1 = 1 ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING id AS id
+INSERT INTO tags (id, name) VALUES (not_null(?, 'id', 'tags'), ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING id AS id

@@ -1,3 +1,2 @@
 -- insert
-INSERT INTO tags (id, name) SELECT anon_1.c0, anon_1.c1
-FROM json_to_recordset(CAST($1::VARCHAR AS JSON)) AS anon_1(n INTEGER, c0 INTEGER, c1 VARCHAR) ORDER BY anon_1.n ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING CAST(tags.id AS TEXT) AS id, (xmax = 0) AS inserted
+INSERT INTO tags (id, name) VALUES (CAST($1::VARCHAR AS INTEGER), CAST($2::VARCHAR AS VARCHAR)) ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING CAST(tags.id AS TEXT) AS id, (xmax = 0) AS inserted

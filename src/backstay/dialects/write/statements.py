@@ -17,6 +17,7 @@ from backstay.dialects.dialect import Statement
 from backstay.dialects.features import Features
 from backstay.dialects.payload import Writer, key_columns, part
 from backstay.dialects.sql import shallow
+from backstay.dialects.write.tell import tell
 from backstay.errors import NotImplementedHere
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Alteration, Deletion, Insertion, Predicate, Source
@@ -35,22 +36,25 @@ _LINES = 200
 class Inserting:
     """The statements of an insert.
 
-    ``lines(columns)`` inserts rows that give these columns; ``existing(columns)`` tells whether they are there, for a
-    database that cannot tell afterwards. ``keyed``: whether ``lines`` tell the keys of the new rows; where nothing
-    needs them it tells only that there is a row, for which a database's own rules do not ask whether it may be read.
-    ``width``: how many columns a key has.
+    ``lines(columns)`` inserts rows that give these columns, ``line(columns)`` one row; ``existing(columns)`` tells
+    whether they are there, for a database that cannot tell afterwards. ``keyed``: whether ``lines`` tell the keys of
+    the new rows; where nothing needs them it tells only that there is a row, for which a database's own rules do not
+    ask whether it may be read. ``width``: how many columns a key has. ``telling``: whether after the key each row says
+    what :func:`~backstay.dialects.write.tell.tell` says.
     """
 
     plan: Plan
     resolved: Insertion
     bulk: bool
     lines: Callable[[tuple[str, ...]], Statement]
+    line: Callable[[tuple[str, ...]], Statement]
     existing: Callable[[tuple[str, ...]], Statement] | None
     check_new: Statement | None
     check_merged: Statement | None
     answer: Statement | None
     keyed: bool
     width: int
+    telling: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,11 +256,19 @@ def _given(emission: Writer, column: Column, index: int) -> ColumnElement[Any]:
 def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features) -> Inserting:
     merging = resolved.resolution is Resolution.MERGE
     check_new = _check(plan, start, plan.guards.new, resolved.source)
-    keyed = resolved.keyed or merging or check_new is not None or resolved.returning is not None
+    asking = check_new is not None or resolved.returning is not None
+    keyed = resolved.keyed or merging or asking
+    telling = asking and tell(start(plan), resolved) is not None
 
     @lru_cache(maxsize=_LINES)
     def lines(columns: tuple[str, ...]) -> Statement:
-        return _insert(start(plan), resolved, columns, features, keyed=keyed)
+        return _insert(
+            start(plan), resolved, columns, features, many=features.bulk_insert, keyed=keyed, telling=telling
+        )
+
+    @lru_cache(maxsize=_LINES)
+    def line(columns: tuple[str, ...]) -> Statement:
+        return _insert(start(plan), resolved, columns, features, many=False, keyed=keyed, telling=telling)
 
     @lru_cache(maxsize=_LINES)
     def existing(columns: tuple[str, ...]) -> Statement:
@@ -267,22 +279,31 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         resolved,
         bulk=features.bulk_insert,
         lines=lines,
+        line=line,
         existing=existing if merging and not features.tells_inserted else None,
         check_new=check_new,
         check_merged=_check(plan, start, plan.guards.merged, resolved.source) if merging else None,
         answer=_answer(plan, start),
         keyed=keyed,
         width=len(key_columns(start(plan), resolved.source.served)),
+        telling=telling,
     )
 
 
 def _insert(
-    emission: Writer, resolved: Insertion, names: tuple[str, ...], features: Features, *, keyed: bool
+    emission: Writer,
+    resolved: Insertion,
+    names: tuple[str, ...],
+    features: Features,
+    *,
+    many: bool,
+    keyed: bool,
+    telling: bool,
 ) -> Statement:
     served = resolved.source.served
     table = emission.aliases[resolved.source.number] = bare(served.table)
     given = [served.columns[name] for name in names]
-    values, source = emission.rows(given) if features.bulk_insert and given else (emission.record(given), None)
+    values, source = emission.rows(given) if many and given else (emission.record(given), None)
     for column in served.columns.values():
         if column.name not in values and column.default is not None and not _per_row(column):
             values[column.name] = filled(emission, column.default, column)
@@ -296,6 +317,8 @@ def _insert(
     returned = _returned(emission, table, served) if keyed else [sa.literal_column("1")]
     if features.tells_inserted and resolved.resolution is Resolution.MERGE:
         returned.append(emission.is_inserted().label("inserted"))
+    if telling:
+        returned += tell(emission, resolved) or []
     return emission.compile(statement.returning(*returned))
 
 
