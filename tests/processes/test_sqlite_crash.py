@@ -197,3 +197,54 @@ async def test_a_full_disk_refuses_writes_serves_reads_and_heals(small_disk: Pat
     await insert(4, 1000)
     assert await database.fetch("SELECT number FROM rows ORDER BY number", ()) == [(1,), (4,)]
     await database.close()
+
+
+SHARING = """
+    async def write(database, worker):
+        while True:
+            await run(database, INSERT, worker, 0)
+            os.write(1, b".")
+
+    async def main():
+        database = opened()
+        await database.start()
+        await asyncio.gather(*(write(database, worker) for worker in range(4)))
+
+    asyncio.run(main())
+"""
+
+
+def test_processes_take_turns_and_a_killed_one_holds_nobody_up(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/shared.db"
+    apsw.Connection(f"{tmp_path}/shared.db").execute("CREATE TABLE rows (worker INTEGER, number INTEGER)").close()
+    program = textwrap.dedent(PREAMBLE) + textwrap.dedent(SHARING)
+    both = [subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE) for _ in range(2)]
+    try:
+        written = [0, 0]
+        for process in both:
+            assert process.stdout is not None
+            process.stdout.read(20)  # both are under way
+        for process in both:
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            process.stdout.read()
+        deadline = time.monotonic() + 20
+        while min(written) < 200 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            for place, process in enumerate(both):
+                assert process.stdout is not None
+                written[place] += len(process.stdout.read() or b"")
+        assert min(written) >= 200
+        assert max(written) < 4 * min(written), written
+        both[0].send_signal(signal.SIGKILL)
+        both[0].wait()
+        assert both[1].stdout is not None
+        both[1].stdout.read()
+        time.sleep(1)
+        assert len(both[1].stdout.read() or b"") > 20
+    finally:
+        for process in both:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()

@@ -83,7 +83,8 @@ class SQLite:
             StorageReadOnly: the file cannot be written.
         """
         connection = await asyncio.to_thread(create, self._location, self._settings)
-        self._writer = Writer(self._turn, self._timeout, self._metadata)
+        path = None if self._location.temporary else self._location.path
+        self._writer = Writer(self._turn, self._timeout, self._metadata, path=path)
         self._writer.start(connection)
         self._reader = Reader(self._open_reader, self._timeout, self._settings.max_delay.total_seconds())
         self._reader.start()

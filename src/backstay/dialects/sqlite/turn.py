@@ -1,16 +1,23 @@
 """Whose turn it is to write: SQLite has one writer, so works and sessions of this process queue here, in order.
 
-The queue spares them SQLite's own lock, which is polled with sleeps. Other processes still meet at that lock.
+The queue spares them SQLite's own lock, which is polled with sleeps. The writers of several processes take turns by two
+locked files beside the database; whoever does not know of these (a session, a migration) still meets them at SQLite's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # pragma: no cover - there are no such locks on Windows
+    fcntl = None  # type: ignore[assignment]
 
 from backstay.errors import BackstayError, Overloaded
 
@@ -100,6 +107,115 @@ class Turn:
 
 def _too_long() -> Overloaded:
     return Overloaded("The database is busy: another write did not finish in time.")
+
+
+class FileTurn:
+    """The right to write among the processes that write to one file, without polling.
+
+    One lock is held by who writes, the other one by who is next: so who has written is behind those that wait, and they
+    take turns. The operating system lets go of the locks of a process that dies. Where the files cannot be made, or
+    their file system knows no locks, nobody waits here, and SQLite's own lock is all there is.
+
+    Arguments:
+        path: of the database; None where no other process can know of it.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._files: list[int] = [] if path is None or fcntl is None else _open([f"{path}-next", f"{path}-turn"])
+        self._guard = threading.Lock()
+        self._coming: Future[None] | None = None
+        self._wanted = False
+        self._closed = False
+
+    def take(self, seconds: float) -> None:
+        """Wait for the turn in a thread; one thread at a time may do so.
+
+        Raises:
+            Overloaded: it did not come in time.
+        """
+        if not self._files:
+            return
+        try:
+            coming = self._ask()
+            if coming is not None:
+                coming.result(seconds)
+        except TimeoutError:
+            with self._guard:
+                # It may have come just now. If not, it is handed on when it comes, unless it is wanted again by then.
+                if self._coming is None:
+                    return
+                self._wanted = False
+            raise _too_long() from None
+        except OSError:
+            self._give_up()
+
+    def release(self) -> None:
+        """Let the next process write."""
+        if self._files:
+            fcntl.flock(self._files[1], fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Leave the queue for good."""
+        with self._guard:
+            self._wanted, self._closed = False, True
+            waiting = self._coming is not None
+        if not waiting:
+            self._give_up()
+
+    def _ask(self) -> Future[None] | None:
+        """None where it is one's turn at once; else the future of it, for which a thread of its own waits."""
+        with self._guard:
+            self._wanted = True
+            if self._coming is None and not self._is_free():
+                self._coming = Future()
+                threading.Thread(target=self._wait, args=(self._coming,), name="backstay-turn", daemon=True).start()
+            return self._coming
+
+    def _is_free(self) -> bool:
+        following, turn = self._files
+        try:
+            fcntl.flock(following, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(following, fcntl.LOCK_UN)
+        return True
+
+    def _wait(self, coming: Future[None]) -> None:
+        following, turn = self._files
+        try:
+            fcntl.flock(following, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            fcntl.flock(following, fcntl.LOCK_UN)
+        except OSError as error:
+            coming.set_exception(error)
+            return
+        with self._guard:
+            self._coming = None
+            if self._wanted:
+                coming.set_result(None)
+            elif self._closed:
+                self._give_up()
+            else:
+                fcntl.flock(turn, fcntl.LOCK_UN)
+
+    def _give_up(self) -> None:
+        files, self._files = self._files, []
+        for each in files:
+            os.close(each)
+
+
+def _open(paths: list[str]) -> list[int]:
+    """The files, made if they are not there; none where one of them cannot be opened."""
+    found: list[int] = []
+    try:
+        for path in paths:
+            found.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+    except OSError:
+        for each in found:
+            os.close(each)
+        return []
+    return found
 
 
 class Seat:

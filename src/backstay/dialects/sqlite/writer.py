@@ -24,7 +24,7 @@ from backstay.dialects.dialect import Row, Transaction
 from backstay.dialects.sqlite.constraints import explain_deferred
 from backstay.dialects.sqlite.errors import translate
 from backstay.dialects.sqlite.open import EXPLAIN, Deadline
-from backstay.dialects.sqlite.turn import Turn
+from backstay.dialects.sqlite.turn import FileTurn, Turn
 from backstay.errors import BackstayError, DatabaseUnavailable, Overloaded, StatementTimeout
 from backstay.schema.kind.zone import Zone
 
@@ -111,8 +111,9 @@ class Waiting:
 class Writer:
     """The thread that writes, and the queue before it."""
 
-    def __init__(self, turn: Turn, timeout: float, metadata: sa.MetaData) -> None:
+    def __init__(self, turn: Turn, timeout: float, metadata: sa.MetaData, *, path: str | None = None) -> None:
         self._turn = turn
+        self._path = path
         self._timeout = timeout
         self._metadata = metadata
         self._deadline = Deadline()
@@ -127,7 +128,10 @@ class Writer:
         connection.set_progress_handler(self._deadline.passed, 1000)
         self._connection = connection
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, args=(connection,), name="backstay-writer", daemon=True)
+        among = FileTurn(self._path)
+        self._thread = threading.Thread(
+            target=self._serve, args=(connection, among), name="backstay-writer", daemon=True
+        )
         self._thread.start()
 
     async def run(self, work: Work[T]) -> T:
@@ -172,28 +176,34 @@ class Writer:
 
     # The thread ----------------------------------------------------------------------------------------------
 
-    def _serve(self, connection: apsw.Connection) -> None:
+    def _serve(self, connection: apsw.Connection, among: FileTurn) -> None:
         try:
             while self._wait_for_work():
-                _tell(self._commit_batch(connection))
+                _tell(self._commit_batch(connection, among))
         finally:
             with self._changed:
                 self._closing = True
             _tell(_fail(self._take_all(), DatabaseUnavailable("The database is closed.")))
             _fold_log(connection)
             connection.close(True)
+            among.close()
 
     def _wait_for_work(self) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing)
             return bool(self._queue)
 
-    def _commit_batch(self, connection: apsw.Connection) -> list[Waiting]:
+    def _commit_batch(self, connection: apsw.Connection, among: FileTurn) -> list[Waiting]:
         """Run and commit what waits; every work returned knows what became of it."""
         batch: list[Waiting] = []
         try:
             self._turn.take(self._timeout)
         except Exception as error:
+            return _fail(self._take_all(), error)
+        try:
+            among.take(self._timeout)
+        except Exception as error:
+            self._turn.release()
             return _fail(self._take_all(), error)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -205,6 +215,7 @@ class Writer:
             # a begin that failed has no batch yet: those who wait would only wait for the same
             return _fail(batch or self._take_all(), translate(error) if isinstance(error, Exception) else error)
         finally:
+            among.release()
             self._turn.release()
         return batch
 
