@@ -13,7 +13,7 @@ from backstay.dialects.reply import Reply
 from backstay.dialects.rowwise.fetch import fetch_long, fetch_rows
 from backstay.dialects.rowwise.layout import Layout
 from backstay.dialects.rowwise.reading import SHORT, Reading
-from backstay.dialects.write import Altering, Deleting, Inserting, Writing, made_columns, rows_of
+from backstay.dialects.write import Altering, Deleting, Inserting, Writing, rows_of
 from backstay.errors import DatabaseFault, PutMismatch, RowRefused, StatementTimeout
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
@@ -175,7 +175,7 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     merged: list[Row] = []
     order: list[Row] = []
     for names, rows in rows_of(resolved, values[resolved.rows.index]):
-        records = [_record(served, names, row) for row in rows]
+        records = [_record(inserting, names, row) for row in rows]
         there = await _there(transaction, inserting, names, records, caller)
         returned = await _insert_run(transaction, inserting, names, records, caller)
         if len(returned) < len(rows) and updates(resolved):
@@ -245,10 +245,10 @@ def refused_merge(served: Served) -> RowRefused:
     return RowRefused(f'new row violates row-level security policy (USING expression) for table "{table}"')
 
 
-def _record(served: Served, names: Sequence[str], row: dict[str, Any]) -> list[Any]:
-    given = [served.columns[name].kind.take(row.get(name)) for name in names]
-    made = made_columns(served, names)
-    return given + [column.kind.dump(column.default.make()) for column in made]  # type: ignore[union-attr]
+def _record(inserting: Inserting, names: tuple[str, ...], row: dict[str, Any]) -> list[Any]:
+    columns = inserting.resolved.source.served.columns
+    given = [columns[name].kind.take(row.get(name)) for name in names]
+    return given + [column.kind.dump(column.default.make()) for column in inserting.made(names)]  # type: ignore[union-attr]
 
 
 async def _there(
@@ -260,14 +260,14 @@ async def _there(
 ) -> list[bool]:
     if inserting.existing is None:
         return []
-    statement = inserting.existing(_written(inserting.resolved.source.served, names))
+    statement = inserting.existing(_written(inserting, names))
     found = await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
     return [bool(row[0]) for row in found]
 
 
-def _written(served: Served, names: tuple[str, ...]) -> tuple[str, ...]:
+def _written(inserting: Inserting, names: tuple[str, ...]) -> tuple[str, ...]:
     """The columns of a record: those given, then those whose values Python makes."""
-    return (*names, *[column.name for column in made_columns(served, names)])
+    return (*names, *[column.name for column in inserting.made(names)])
 
 
 async def _insert_run(
@@ -277,7 +277,7 @@ async def _insert_run(
     records: Sequence[list[Any]],
     caller: Caller,
 ) -> list[Row]:
-    columns = _written(inserting.resolved.source.served, names)
+    columns = _written(inserting, names)
     if len(records) == 1:
         statement = inserting.line(columns)
         return await transaction.fetch(statement.text, statement.bind(records[0], caller))
@@ -292,10 +292,9 @@ def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[st
     if not isinstance(writing, Inserting):
         statement = writing.change if writing.change is not None else writing.keys
         return statement.text, statement.bind(values, caller)
-    served = writing.resolved.source.served
     for names, rows in rows_of(writing.resolved, values[writing.resolved.rows.index]):
-        records = [_record(served, names, row) for row in rows]
-        columns = _written(served, names)
+        records = [_record(writing, names, row) for row in rows]
+        columns = _written(writing, names)
         if len(records) > 1 and writing.bulk and columns:
             statement = writing.lines(columns)
             return statement.text, statement.bind([records], caller)

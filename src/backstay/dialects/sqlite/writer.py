@@ -155,9 +155,8 @@ class Writer:
         try:
             return await waiting.future  # type: ignore[no-any-return]
         except asyncio.CancelledError:
-            with self._changed:
-                if waiting in self._queue:
-                    self._queue.remove(waiting)
+            with suppress(ValueError):  # it has begun
+                self._queue.remove(waiting)
             raise
 
     def waiting(self) -> tuple[int, float]:
@@ -253,8 +252,10 @@ class Writer:
         return True
 
     def _take_one(self) -> Waiting | None:
-        with self._changed:
-            return self._queue.popleft() if self._queue else None
+        try:
+            return self._queue.popleft()
+        except IndexError:
+            return None
 
     def _take_all(self) -> list[Waiting]:
         with self._changed:

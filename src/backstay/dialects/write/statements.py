@@ -40,7 +40,8 @@ class Inserting:
     whether they are there, for a database that cannot tell afterwards. ``keyed``: whether ``lines`` tell the keys of
     the new rows; where nothing needs them it tells only that there is a row, for which a database's own rules do not
     ask whether it may be read. ``width``: how many columns a key has. ``telling``: whether after the key each row says
-    what :func:`~backstay.dialects.write.tell.tell` says.
+    what :func:`~backstay.dialects.write.tell.tell` says. ``made(columns)``: those that Python makes
+    beside them.
     """
 
     plan: Plan
@@ -55,6 +56,7 @@ class Inserting:
     keyed: bool
     width: int
     telling: bool
+    made: Callable[[tuple[str, ...]], tuple[Column, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,10 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         return _insert(start(plan), resolved, columns, features, many=False, keyed=keyed, telling=telling)
 
     @lru_cache(maxsize=_LINES)
+    def made(columns: tuple[str, ...]) -> tuple[Column, ...]:
+        return tuple(made_columns(resolved.source.served, columns))
+
+    @lru_cache(maxsize=_LINES)
     def existing(columns: tuple[str, ...]) -> Statement:
         return _existing(start(plan), resolved, columns)
 
@@ -287,6 +293,7 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         keyed=keyed,
         width=len(key_columns(start(plan), resolved.source.served)),
         telling=telling,
+        made=made,
     )
 
 
