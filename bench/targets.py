@@ -46,13 +46,14 @@ def _rates(found: Sequence[Note]) -> dict[tuple[str, str], float]:
     return rates
 
 
-def against(work: str, peer: str) -> Callable[[Sequence[Note]], Iterator[tuple[str, float]]]:
-    """Backstay's rate at a work as a multiple of a peer's, on each database where both were measured."""
+def against(work: str, peer: str, databases: Sequence[str]) -> Callable[[Sequence[Note]], Iterator[tuple[str, float]]]:
+    """Backstay's rate at a work as a multiple of a peer's, on each of these databases where both were measured."""
 
     def values(found: Sequence[Note]) -> Iterator[tuple[str, float]]:
         rates = _rates(found)
         for name in BOTH:
-            other = rates.get((f"{peer}-{name.partition('-')[2]}", work))
+            database = name.partition("-")[2]
+            other = rates.get((f"{peer}-{database}", work)) if database in databases else None
             if other and (name, work) in rates:
                 yield name, rates[name, work] / other
 
@@ -90,19 +91,55 @@ def _refused(note: Note) -> float | None:
     return note["refused_p99"] / 1000 if note["refused"] else None
 
 
+def workers(found: Sequence[Note]) -> Iterator[tuple[str, float]]:
+    """How much faster two workers on all processors are than one that may use them, too."""
+    rates = {
+        (note["contender"], note["work"], note["workers"]): median(note["rates"])
+        for note in found
+        if note.get("rates") and note["work"] != "start"
+    }
+    for (name, work, count), rate in rates.items():
+        if name in BOTH and count == 2 and (name, work, 1) in rates:
+            yield f"{name} {work}", rate / rates[name, work, 1]
+
+
+def extra(note: Note) -> float:
+    """The megabytes that a large body takes beside what was held before."""
+    return float(note["memory"] - note["before"])
+
+
+PEERS = (
+    ("point", "bare", 0.7, "sqlite", "postgresql"),
+    ("point", "pocketbase", 5, "sqlite"),
+    ("point", "fastapi", 10, "sqlite"),
+    ("point", "drf", 10, "sqlite"),
+    ("point", "fastapi", 5, "postgresql"),
+    ("point", "drf", 7, "postgresql"),
+    ("page", "bare", 0.8, "sqlite", "postgresql"),
+    ("page", "pocketbase", 3, "sqlite"),
+    ("page", "fastapi", 6, "postgresql"),
+    ("page", "drf", 10, "postgresql"),
+    ("insert", "pocketbase", 4, "sqlite"),
+)
+"""At a work, of a peer, at least so many times its rate, on these databases."""
+WORDS = {"point": "Point read", "page": "Page of 20", "insert": "Insert one row"}
+TITLES = {"bare": "the bare loop", "pocketbase": "PocketBase", "fastapi": "FastAPI", "drf": "Django REST framework"}
+
 TARGETS = (
     *(
-        Target(f"{title}, of {peer}", bound, "", False, against(work, tool))
-        for peer, tool, bound in (("PocketBase", "pocketbase", 1.0), ("FastAPI with SQLAlchemy", "fastapi", 4.0))
-        for title, work in (("Point read", "point"), ("Page of 20", "page"), ("Insert one row", "insert"))
+        Target(f"{WORDS[work]}, of {TITLES[peer]}", bound, "", False, against(work, peer, databases))
+        for work, peer, bound, *databases in PEERS
     ),
-    Target("Chat room filled, of PocketBase", 1.0, "", False, chat_against("pocketbase-sqlite")),
+    Target("Chat room filled, of PocketBase", 4, "", False, chat_against("pocketbase-sqlite")),
+    Target("Two workers, of one", 1.7, "", False, workers),
     Target("Overload: in time, of the peak", 0.8, "", False, of("overload-", lambda note: note["good"] / note["peak"])),
     Target("Overload: refusals, p99", 50, "ms", True, of("overload-", _refused)),
     Target("Overload: failed", 0, "requests", True, of("overload-", lambda note: note["failed"])),
     Target("Soak: growth of memory", 3, "%", True, of("soak", lambda note: note["growth"] * 100)),
+    Target("Answer of 50 MB: extra memory", 30, "MB", True, of("answer", extra)),
+    Target("Upload of 50 MB: extra memory", 30, "MB", True, of("upload", extra)),
     Target("Start", 1, "s", True, of("start", lambda note: note["rates"][0])),
-    Target("Memory when idle", 80, "MB", True, of("start", lambda note: note["idle"])),
+    Target("Memory when idle, a worker", 80, "MB", True, of("start", lambda note: note["idle"] / note["workers"])),
 )
 
 
