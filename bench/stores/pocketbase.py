@@ -24,7 +24,8 @@ OURS = 'status = "OPEN" || company = @request.auth.company'
 
 def command(folder: str, port: int) -> list[str]:
     """What serves a store."""
-    return [PROGRAM, "serve", "--dir", folder, "--http", f"{client.HOST}:{port}"]
+    migrations = f"{folder}/migrations"  # else they lie beside the folder, and outlive it
+    return [PROGRAM, "serve", "--dir", folder, "--migrationsDir", migrations, "--http", f"{client.HOST}:{port}"]
 
 
 class Store:
