@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ import pytest
 from behaviour.door import Door
 from fixtures import archive
 from serving import Serving
+from worker import Worker, memory
 
 pytestmark = [
     pytest.mark.processes,
@@ -29,69 +27,6 @@ MOST = 30 * 1024
 """KB of memory that it may take beside what the process had."""
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
-
-
-class Worker:
-    """The process that serves, and a connection to it."""
-
-    def __init__(self, serving: Serving) -> None:
-        self.port = serving.port
-        children = Path(f"/proc/{serving.process}/task/{serving.process}/children").read_text().split()
-        # The one that multiprocessing keeps for itself listens to nobody.
-        self.folder = max((Path(f"/proc/{child}") for child in children), key=lambda each: _memory(each, "VmRSS"))
-
-    def ask(self, url: str, *, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, int]:
-        """An answer, and how many bytes its body had; they are not kept."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        with contextlib.closing(connection):
-            connection.request(method, f"/rest/v1{url}", headers=headers)
-            answer = connection.getresponse()
-            length = 0
-            while piece := answer.read(1 << 18):
-                length += len(piece)
-            return answer, length
-
-    def read(self, url: str, accept: str) -> tuple[int, bytes]:
-        """The status and the body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        with contextlib.closing(connection):
-            connection.request("GET", f"/rest/v1{url}", headers={"accept": accept})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def spend(self, url: str, **headers: str) -> tuple[http.client.HTTPResponse, int, int]:
-        """An answer, its length, and by how many KB the process grew for it at most."""
-        (self.folder / "clear_refs").write_text("5")
-        before = _memory(self.folder, "VmRSS")
-        answer, length = self.ask(url, **headers)
-        return answer, length, _memory(self.folder, "VmHWM") - before
-
-    def spools(self) -> int:
-        """How many files without a name it holds."""
-        found = 0
-        for entry in (self.folder / "fd").iterdir():
-            with contextlib.suppress(OSError):
-                found += str(entry.readlink()).endswith("(deleted)")
-        return found
-
-    def closes_spools(self) -> bool:
-        """Whether it lets go of all of them. A client has its last byte a moment before the file is closed."""
-        until = time.monotonic() + 20
-        while self.spools() and time.monotonic() < until:
-            time.sleep(0.02)
-        return self.spools() == 0
-
-    def stalled(self, url: str) -> socket.socket:
-        """A connection that asked, got the beginning of its answer, and takes no more of it."""
-        found = socket.create_connection(("127.0.0.1", self.port), 60)
-        found.sendall(f"GET /rest/v1{url} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-        assert found.recv(15) == b"HTTP/1.1 200 OK"
-        return found
-
-
-def _memory(process: Path, key: str) -> int:
-    lines = (process / "status").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith(key)), 0)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +53,7 @@ def worker(filled: str, tmp_path: Path) -> Iterator[Worker]:
         (f"/entries?limit={ROWS}", "*/*"),
     ],
 )
-def test_a_large_answer_takes_little_memory(worker: Worker, url: str, accept: str) -> None:
+def test_a_large_answer_takes_littlememory(worker: Worker, url: str, accept: str) -> None:
     for _ in range(2):
         answer, length, grown = worker.spend(url, accept=accept, prefer="count=exact")
         assert answer.getheader("content-range") == f"0-{ROWS - 1}/{ROWS}"
@@ -128,19 +63,19 @@ def test_a_large_answer_takes_little_memory(worker: Worker, url: str, accept: st
     assert worker.closes_spools()
 
 
-def test_large_csv_takes_little_memory(worker: Worker) -> None:
+def test_large_csv_takes_littlememory(worker: Worker) -> None:
     answer, length, grown = worker.spend("/entries?select=id,kind,title,again:title", accept=CSV)
     assert (answer.status, answer.getheader("content-length")) == (200, str(length))
     assert length > LARGE
     assert grown < MOST
 
 
-def test_many_large_answers_at_once_take_little_memory(worker: Worker) -> None:
+def test_many_large_answers_at_once_take_littlememory(worker: Worker) -> None:
     worker.ask("/entries")
     (worker.folder / "clear_refs").write_text("5")
-    before = _memory(worker.folder, "VmRSS")
+    before = memory(worker.folder, "VmRSS")
     clients = [worker.stalled("/entries") for _ in range(4)]
-    assert _memory(worker.folder, "VmHWM") - before < 2 * MOST
+    assert memory(worker.folder, "VmHWM") - before < 2 * MOST
     assert worker.spools() == 4
     for client in clients:
         client.close()

@@ -14,9 +14,10 @@ from backstay.dialects.rowwise.fetch import fetch_long, fetch_rows
 from backstay.dialects.rowwise.layout import Layout
 from backstay.dialects.rowwise.reading import SHORT, Reading
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, rows_of
-from backstay.errors import DatabaseFault, PutMismatch, RowRefused, StatementTimeout
+from backstay.errors import DatabaseFault, DatabaseUnavailable, PutMismatch, RowRefused, StatementTimeout
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
+from backstay.query.batched import Batched
 from backstay.query.nodes import Resolution
 from backstay.schema.caller import Caller, Local
 from backstay.schema.served import Served
@@ -168,6 +169,8 @@ async def _alter(transaction: Transaction, altering: Altering, values: Sequence[
 async def _insert(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
     resolved = inserting.resolved
     served = resolved.source.served
+    if inserting.parted and values[resolved.rows.index].__class__ is Batched:
+        return await _insert_parts(transaction, inserting, values, caller)
     match(resolved, values)
     merging = resolved.resolution is Resolution.MERGE
     told: list[Row] = []
@@ -202,6 +205,31 @@ async def _insert(transaction: Transaction, inserting: Inserting, values: Sequen
     await check(transaction, inserting.check_merged, served, merged, values, caller)
     reply = await answer(transaction, inserting, order, values, caller)
     return counted(reply if inserting.keyed else replace(reply, keys=()), len(inserted))
+
+
+async def _insert_parts(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
+    """Insert the rows of a long payload batch by batch; keys are kept only where the rule must be asked at the end."""
+    resolved = inserting.resolved
+    served, width = resolved.source.served, inserting.width
+    keys: list[Row] = []
+    count = telling = 0
+    kept = True
+    for batch in values[resolved.rows.index].batches():
+        for names, rows in rows_of(resolved, batch):
+            records = [_record(inserting, names, row) for row in rows]
+            returned = await _insert_run(transaction, inserting, names, records, caller)
+            count += len(returned)
+            if inserting.telling and all(row[-1] for row in returned):
+                telling += len(returned)
+                kept = kept and all(row[width] for row in returned)
+            elif inserting.check_new is not None:
+                keys += [row[:width] for row in returned]
+    if telling and keys:
+        raise DatabaseUnavailable("The schema changed during the transaction.", hint="Try again.")
+    if not kept:
+        raise row_refused(served)
+    await check(transaction, inserting.check_new, served, keys, values, caller)
+    return Reply(affected=count, inserted=count)
 
 
 def _told(inserting: Inserting, told: Sequence[Row], keys: Sequence[Row]) -> Reply:
@@ -292,7 +320,10 @@ def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[st
     if not isinstance(writing, Inserting):
         statement = writing.change if writing.change is not None else writing.keys
         return statement.text, statement.bind(values, caller)
-    for names, rows in rows_of(writing.resolved, values[writing.resolved.rows.index]):
+    given = values[writing.resolved.rows.index]
+    if given.__class__ is Batched:
+        given = next(given.batches(), [])
+    for names, rows in rows_of(writing.resolved, given):
         records = [_record(writing, names, row) for row in rows]
         columns = _written(writing, names)
         if len(records) > 1 and writing.bulk and columns:

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from backstay.dialects.rowwise.spool import Spool
 from backstay.schema.exchange import Request
 
-__all__ = ["Ready", "Request", "Response"]
+__all__ = ["Ready", "Request", "Response", "Spooled"]
 
 Lines: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 _set: Final = object.__setattr__
+
+
+class Spooled(Request):
+    """A request whose body is too long for memory. Whoever made it closes the spool.
+
+    Arguments:
+        method, path, query, headers: of the request.
+        spool: the body.
+    """
+
+    __slots__ = ("spool",)
+    spool: Spool
+
+    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str], spool: Spool) -> None:
+        _set(self, "method", method)
+        _set(self, "path", path)
+        _set(self, "query", query)
+        _set(self, "headers", headers)
+        _set(self, "spool", spool)
+
+    @property
+    def body(self) -> bytes:
+        """All of the body, read into memory."""
+        return b"".join(self.spool.parts())
+
+    def held(self) -> Request:
+        """The same request with its body in memory."""
+        return Request(self.method, self.path, self.query, self.headers, self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
+from backstay.query.batched import Batched
 from backstay.schema.exchange import Request
 
 Literal: TypeAlias = str | tuple[str | None, ...] | None
@@ -229,7 +230,8 @@ class Missing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Rows to insert. ``rows`` are the decoded payload: one mapping of column name to JSON value per row.
+    """Rows to insert. ``rows`` are the decoded payload: one mapping of column name to JSON value per row; a long one is
+    read batch by batch.
 
     ``columns``: the names to take from each row (the payload's own keys where the caller gave no ``columns=``).
     ``conflict``: the columns that identify a duplicate; empty means the primary key.
@@ -240,7 +242,7 @@ class Insert:
 
     resource: str
     schema: str = "public"
-    rows: tuple[dict[str, Any], ...] = value(())
+    rows: tuple[dict[str, Any], ...] | Batched = value(())
     columns: tuple[str, ...] = ()
     resolution: Resolution | None = None
     conflict: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ from backstay.errors import (
     TooSlow,
     Unauthenticated,
 )
-from backstay.frontends.http import Request, Response
+from backstay.frontends.http import Request, Response, Spooled
 from backstay.observe import (
     AccessDenied,
     CallerLeft,
@@ -210,6 +210,7 @@ class Edge:
         visit = self._watch.enter(receive, reading=True) if head.length != 0 else None
         caller = ANONYMOUS
         closing = unread = False
+        body: bytes | Spool = b""
         try:
             caller = self._recall(head.raw) or self._identify(head.headers)
             if visit is not None:
@@ -237,6 +238,8 @@ class Edge:
         finally:
             if visit is not None:
                 self._watch.leave(visit)
+            if body.__class__ is Spool:
+                body.close()
         start, content = self._frame(response, head, closing)
         if response.spool is not None:
             await self._send_spool(start, response.spool, head, send)
@@ -253,7 +256,7 @@ class Edge:
             observe(RequestFailed(head.method, head.path, error))
             raise
 
-    async def _read(self, visit: Visit, head: Head) -> bytes:
+    async def _read(self, visit: Visit, head: Head) -> bytes | Spool:
         try:
             body = await read_body(visit.receive, head.length, self._max_body)
         except asyncio.CancelledError:
@@ -262,6 +265,8 @@ class Edge:
             raise
         visit.reading = False
         if head.length is None and head.version == "1.1" and not self._chunked:
+            if isinstance(body, Spool):
+                body.close()
             raise LengthRequired
         return body
 
@@ -380,7 +385,9 @@ def _path(front_end: FrontEnd, head: Head) -> str:
     return head.path[len(front_end.prefix) :] or "/"
 
 
-def _request(front_end: FrontEnd, head: Head, body: bytes = b"") -> Request:
+def _request(front_end: FrontEnd, head: Head, body: bytes | Spool = b"") -> Request:
+    if isinstance(body, Spool):
+        return Spooled(head.method, _path(front_end, head), head.query, head.headers, body)
     return Request(head.method, _path(front_end, head), head.query, head.headers, body)
 
 

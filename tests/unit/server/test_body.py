@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from backstay.dialects.rowwise.spool import Spool
 from backstay.errors import Malformed, TooLarge
-from backstay.server.body import SMALL, drain, read_body
+from backstay.server.body import HELD, SMALL, drain, read_body
+from lengths import open_spools
 
 
 class Pieces:
@@ -91,3 +93,32 @@ async def test_a_body_that_is_large_or_without_length_is_left(length: int | None
 
 async def test_a_body_that_breaks_off_cannot_be_dropped() -> None:
     assert not await drain(Pieces(b"a", ends=False), 2)
+
+
+async def test_a_long_body_is_spooled() -> None:
+    pieces = [bytes([number]) * 100_000 for number in range(15)]
+    body = await read_body(Pieces(*pieces), None, 2_000_000)
+    assert isinstance(body, Spool)
+    assert (body.length, body.whole()) == (1_500_000, None)
+    assert b"".join(body.parts()) == b"".join(pieces)
+    body.close()
+
+
+async def test_a_long_body_in_one_piece_is_spooled() -> None:
+    body = await read_body(Pieces(b"a" * (HELD + 1)), HELD + 1, HELD + 1)
+    assert isinstance(body, Spool)
+    assert b"".join(body.parts()) == b"a" * (HELD + 1)
+    body.close()
+
+
+async def test_a_body_of_the_length_that_is_held_is_held() -> None:
+    assert await read_body(Pieces(b"a" * (HELD - 1), b"b"), None, HELD) == b"a" * (HELD - 1) + b"b"
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_long_body_that_is_refused_leaves_no_file(ends: bool) -> None:
+    there = open_spools()
+    limit = 1_200_000 if ends else 10_000_000
+    with pytest.raises((TooLarge, Malformed)):
+        await read_body(Pieces(*[b"a" * 100_000] * 20, ends=ends), None, limit)
+    assert open_spools() == there

@@ -7,7 +7,7 @@ import errno
 import os
 import tempfile
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import IO, Final
 
 from backstay.errors import StorageFull
@@ -19,11 +19,11 @@ PIECE: Final = 256 * 1024
 
 
 class Spool:
-    """Bytes that are written once and read once, of which little is in memory.
+    """Bytes that are written once and read from then on, of which little is in memory.
 
     The file has no name (or loses it at once), so it is gone with the process, however that ends. Writing and reading
-    may wait for a disk: write in a thread; :meth:`pieces` reads in one. A spool may be closed from another thread than
-    the one that writes, which then fails.
+    may wait for a disk: write in a thread; :meth:`pieces` reads in one, :meth:`parts` in that of its caller. A spool
+    may be closed from another thread than the one that works with it, which then fails.
 
     Arguments:
         most_held: bytes to hold in memory before a file is made.
@@ -73,6 +73,24 @@ class Spool:
             piece = await asyncio.to_thread(self._read, offset)
             if not piece:
                 raise OSError(errno.EIO, "the spooled answer ended early")
+            offset += len(piece)
+            yield piece
+
+    def parts(self) -> Iterator[bytes]:
+        """Its bytes, from the first to the last; may be begun again. Reading may wait for the disk.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: the spool is closed.
+        """
+        if self._file is None:
+            yield b"".join(self._held)
+            return
+        offset = 0
+        while offset < self.length:
+            piece = self._read(offset)
+            if not piece:
+                raise OSError(errno.EIO, "the spool ended early")
             offset += len(piece)
             yield piece
 

@@ -21,6 +21,7 @@ from backstay.dialects.write.tell import tell
 from backstay.errors import NotImplementedHere
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Alteration, Deletion, Insertion, Predicate, Source
+from backstay.query.batched import Batched
 from backstay.query.nodes import Missing, Resolution
 from backstay.schema.column import Column, Expressed, Filling, Fixed, Made
 from backstay.schema.declaration import Kind
@@ -41,7 +42,7 @@ class Inserting:
     the new rows; where nothing needs them it tells only that there is a row, for which a database's own rules do not
     ask whether it may be read. ``width``: how many columns a key has. ``telling``: whether after the key each row says
     what :func:`~backstay.dialects.write.tell.tell` says. ``made(columns)``: those that Python makes
-    beside them.
+    beside them. ``parted``: whether several statements do what one would, so that a long payload need not be held.
     """
 
     plan: Plan
@@ -57,6 +58,7 @@ class Inserting:
     width: int
     telling: bool
     made: Callable[[tuple[str, ...]], tuple[Column, ...]]
+    parted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,23 @@ def _inserting(plan: Plan, resolved: Insertion, start: Start, features: Features
         width=len(key_columns(start(plan), resolved.source.served)),
         telling=telling,
         made=made,
+        parted=_is_parted(resolved),
+    )
+
+
+def _is_parted(resolved: Insertion) -> bool:
+    """Whether rows may be inserted some at a time.
+
+    An upsert may not meet its own rows, rows may stand before those that they refer to, and whoever asks for rows or
+    keys has them all at once.
+    """
+    served = resolved.source.served
+    return (
+        resolved.resolution is not Resolution.MERGE
+        and resolved.returning is None
+        and not resolved.keyed
+        and not served.view
+        and all(key.column.table is not served.table for key in served.table.foreign_keys)
     )
 
 
@@ -390,14 +409,16 @@ def _column(element: Any) -> ColumnElement[Any]:
     return element
 
 
-def rows_of(resolved: Insertion, rows: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
+def rows_of(
+    resolved: Insertion, rows: Sequence[dict[str, Any]] | Batched
+) -> list[tuple[tuple[str, ...], list[dict[str, Any]]]]:
     """The rows of a payload in runs that give the same columns, in order.
 
     A key that a row lacks is NULL, or left to the column's default where the caller asked for that.
     """
     names = tuple(column.name for column in resolved.columns)
     if resolved.missing is Missing.NULL:
-        return [(names, list(rows))] if rows else []
+        return [(names, list(rows))] if len(rows) else []
     runs: list[tuple[tuple[str, ...], list[dict[str, Any]]]] = []
     for row in rows:
         given = tuple(name for name in names if name in row)

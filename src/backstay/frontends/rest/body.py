@@ -77,13 +77,22 @@ def _json_rows(value: Any, uniform: bool) -> tuple[tuple[Row, ...], tuple[str, .
 
 
 def _csv_rows(body: bytes) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    header, rows = decode_csv(_text(body))
+    return header, tuple(rows)
+
+
+def decode_csv(text: str, header: Sequence[str] | None = None) -> tuple[tuple[str, ...], list[Row]]:
+    """The header and the rows of a CSV text, or of further lines of it, as :func:`read_csv` reads them.
+
+    Raises:
+        BodyError: it is none.
+    """
     try:
-        header, rows = read_csv(_text(body))
+        return read_csv(text, header)
     except LookupError:
         raise BodyError("All lines must have same number of fields") from None
     except ValueError:
         raise BodyError("Empty or invalid csv") from None
-    return header, tuple(rows)
 
 
 # Calls -------------------------------------------------------------------------------------------------------
@@ -133,23 +142,24 @@ def _form(body: bytes) -> list[tuple[str, str]]:
     try:
         return [(key, value or "") for key, value in read_form(_text(body))]
     except ValueError:
-        raise _encoding() from None
+        raise wrong_encoding() from None
 
 
 # Text and JSON -----------------------------------------------------------------------------------------------
 
 
-def _encoding(byte: str = "") -> BodyError:
+def wrong_encoding(byte: str = "") -> BodyError:
+    """The answer to a text that is not UTF-8, or holds NUL."""
     return BodyError(f'invalid byte sequence for encoding "UTF8"{byte}')
 
 
 def _text(body: bytes) -> str:
     if b"\0" in body:
-        raise _encoding(": 0x00")
+        raise wrong_encoding(": 0x00")
     try:
         return body.decode()
     except UnicodeDecodeError:
-        raise _encoding() from None
+        raise wrong_encoding() from None
 
 
 def _exact(text: str) -> Decimal:
@@ -191,6 +201,11 @@ def decode_json(body: bytes) -> Any:
     if b"\\u0000" in body:
         _check_texts(value)
     return value
+
+
+def decode_again(body: bytes) -> Any:
+    """A JSON text that :func:`decode_json` took before."""
+    return _DECODER.decode(body)
 
 
 def _too_deep() -> TooComplex:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
@@ -11,15 +11,19 @@ _BARE: Final = re.compile(r'[^",\r\n]*+')
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 
-def read_csv(text: str) -> tuple[tuple[str, ...], list[dict[str, str | None]]]:
+def read_csv(text: str, header: Sequence[str] | None = None) -> tuple[tuple[str, ...], list[dict[str, str | None]]]:
     """The header and the rows of a CSV text. Blank lines are passed over; ``NULL`` is null.
+
+    Arguments:
+        text: all of it; or with ``header`` further lines of a text that began with that.
 
     Raises:
         ValueError: quotes do not match, or there is no header.
         LookupError: a line has more or fewer fields than the header.
     """
-    lines = (line for line in _lines(text.removeprefix("\ufeff")) if line != [""])
-    header = next(lines, None)
+    lines = (line for line in _lines(text.removeprefix("\ufeff") if header is None else text) if line != [""])
+    if header is None:
+        header = next(lines, None)
     if header is None:
         raise ValueError("there is no header")
     rows: list[dict[str, str | None]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from backstay.dialects.reply import Reply
 from backstay.dialects.road import Road
 from backstay.dialects.rowwise.layout import Layout
 from backstay.errors import MethodNotAllowed, RequestError
-from backstay.frontends.http import Request, Response
+from backstay.frontends.http import Request, Response, Spooled
 from backstay.frontends.rest.asked import Asked
 from backstay.frontends.rest.describe.description import Description
 from backstay.frontends.rest.forms.layouts import ALONE, lay_out
@@ -73,7 +74,12 @@ class Rest:
             return self._describe(request, caller)
         if request.method == "OPTIONS":
             return describe(self._methods(request, caller))
-        asked = parse(request, self._settings)
+        if request.__class__ is Spooled:
+            if request.method != "POST" or request.path.startswith("/rpc/"):
+                request = await asyncio.to_thread(request.held)
+            asked = await asyncio.to_thread(parse, request, self._settings)
+        else:
+            asked = parse(request, self._settings)
         response = self.respond(asked, await self.fetch(asked, caller), caller)
         self._prepared.learn(request, asked, response)
         return response

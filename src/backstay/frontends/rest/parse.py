@@ -21,15 +21,17 @@ from backstay.errors import (
     UnknownPath,
     UnknownSchema,
 )
-from backstay.frontends.http import Request
+from backstay.frontends.http import Request, Spooled
 from backstay.frontends.rest.asked import Asked, Target
 from backstay.frontends.rest.body import JSON, content_type, gather, read_arguments, read_rows
 from backstay.frontends.rest.grammar.embed import Level, attach, relate
 from backstay.frontends.rest.grammar.parameters import Parameters, read_pairs, read_parameters
 from backstay.frontends.rest.grammar.scan import Budget
+from backstay.frontends.rest.long.rows import read_long_rows
 from backstay.frontends.rest.media import ANY, Format, read_accept, unacceptable, verify_format
 from backstay.frontends.rest.page import ALL, read_page
 from backstay.frontends.rest.prefer import NOTHING, Preferences, Returning, read_preferences, verify_preferences
+from backstay.query.batched import Batched
 from backstay.query.nodes import Call, Delete, Insert, Item, Missing, Order, Page, Query, Resolution, Select, Update
 from backstay.settings import Settings
 
@@ -166,9 +168,12 @@ def _named(request: Request, target: Target, schema: str, read: Parameters) -> Q
 def _write(
     request: Request, resource: str, schema: str, read: Parameters, preferences: Preferences, budget: Budget
 ) -> Write:
-    rows: tuple[dict[str, Any], ...] = ()
+    rows: tuple[dict[str, Any], ...] | Batched = ()
     columns: tuple[str, ...] = ()
-    if request.method != "DELETE":
+    if request.__class__ is Spooled and request.method == "POST":
+        rows, columns = read_long_rows(request, read.columns)
+        budget.spend(len(columns))
+    elif request.method != "DELETE":
         rows, columns = read_rows(request, read.columns if request.method != "PUT" else None)
         budget.spend(len(columns))
     # What is said of embeds must make sense even where no rows are answered: a filter that goes unheeded is worse.
@@ -178,7 +183,7 @@ def _write(
     if request.method == "DELETE":
         return Delete(resource, schema, where, returning)
     if request.method == "PATCH":
-        return Update(resource, schema, rows[0] if rows else {}, columns, where, returning)
+        return Update(resource, schema, next(iter(rows), {}), columns, where, returning)
     if request.method == "PUT":
         return Insert(resource, schema, rows, columns, Resolution.MERGE, returning=returning, single=True, where=where)
     return Insert(
