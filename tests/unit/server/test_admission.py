@@ -165,6 +165,22 @@ async def test_without_a_longest_delay_nobody_is_refused() -> None:
     assert {status for status, _ in await crowd.press(1500, 0.7)} == {200}
 
 
+def test_a_loop_that_stood_still_is_no_queue(told: list[Observation]) -> None:
+    # As under a test client, which runs the loop for one request at a time, or on a computer that slept.
+    crowd = Crowd(replace(SETTINGS, max_delay=timedelta(seconds=0.02)), cost=0)
+
+    async def ask() -> int:
+        status, _, _ = await crowd.ask()
+        await asyncio.sleep(0.001)
+        return status
+
+    with asyncio.Runner() as runner:
+        for pause in (0.0, 0.05, 0.06, 0.11, 0.05, 0.06):
+            time.sleep(pause)
+            assert runner.run(ask()) == 200
+    assert told == []
+
+
 async def test_a_burst_is_answered() -> None:
     crowd = Crowd(cost=0)
     answers = await asyncio.gather(*(crowd.ask() for _ in range(2 * MANY)))

@@ -64,6 +64,10 @@ class Admission:
             self._wake(loop)
             return False
         now = monotonic()
+        if self.seen == 1 and now > self._due:
+            # Nobody came between the look that is due and this one: the loop stood still, and there is no queue.
+            self._due = now
+            self._open(now)
         if not self._shedding:
             # The loop is late for its look, and busy with those who came before: this is one of many.
             self._loop_queue.look(self.seen, now - self._due, now)
@@ -102,7 +106,7 @@ class Admission:
         seen, self.seen = self.seen, 0
         if seen:
             self._last_seen = now
-        self._loop_queue.look(seen, now - self._due, now)
+        self._loop_queue.look(seen, now - self._due if seen else 0.0, now)
         if self._waiting is not None:
             self._reads.look(*self._waiting(False), now)
             self._writes.look(*self._waiting(True), now)
