@@ -53,7 +53,8 @@ def machine() -> str:
     cpus = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*: (.*)", cpus.read_text() if cpus.exists() else "")
     cores = subprocess.run(["nproc"], capture_output=True, text=True, check=False).stdout.strip() or "?"
-    return f"{model[1] if model else platform.processor()}, {cores} cores, {platform.system()} {platform.release()}"
+    release = platform.release().partition("-")[0]
+    return f"{model[1] if model else platform.processor()}, {cores} cores, {platform.system()} {release}"
 
 
 def versions(contenders: Sequence[Contender]) -> dict[str, str]:
