@@ -95,6 +95,10 @@ def test_anything(words: list[str], size: int) -> None:
 
 
 @given(CSV_TEXTS, SIZES)
+@example(["\n", "\ufeff"], 1)
+@example(['""', "\n", "a"], 1)
+@example(["\ufeff", "\n", "a", "\n", "1"], 1)
+@example(["\ufeff", '"a\nb"', "\n", "1"], 1)
 def test_csv(words: list[str], size: int) -> None:
     alike("".join(words).encode(), size, "text/csv")
 

@@ -15,7 +15,7 @@ from backstay.errors import (
     TooComplex,
 )
 from backstay.frontends.http import Request
-from backstay.frontends.rest.csv import read_csv
+from backstay.frontends.rest.csv import BYTE_ORDER_MARK, read_csv
 from backstay.frontends.rest.grammar.form import read_form
 
 JSON: Final = "application/json"
@@ -77,7 +77,9 @@ def _json_rows(value: Any, uniform: bool) -> tuple[tuple[Row, ...], tuple[str, .
 
 
 def _csv_rows(body: bytes) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    header, rows = decode_csv(_text(body))
+    header, rows = decode_csv(_text(body).removeprefix(BYTE_ORDER_MARK))
+    if not header:
+        raise BodyError("Empty or invalid csv")
     return header, tuple(rows)
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+BYTE_ORDER_MARK: Final = "\ufeff"
+
 _QUOTED: Final = re.compile(r'"((?:[^"]|"")*+)"')
 _BARE: Final = re.compile(r'[^",\r\n]*+')
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
@@ -15,17 +17,18 @@ def read_csv(text: str, header: Sequence[str] | None = None) -> tuple[tuple[str,
     """The header and the rows of a CSV text. Blank lines are passed over; ``NULL`` is null.
 
     Arguments:
-        text: all of it; or with ``header`` further lines of a text that began with that.
+        text: all of it, without a byte order mark; or with ``header`` further lines of a text that began with that.
+
+    Returns:
+        The header, empty where there is none, and the rows by its names.
 
     Raises:
-        ValueError: quotes do not match, or there is no header.
+        ValueError: quotes do not match.
         LookupError: a line has more or fewer fields than the header.
     """
-    lines = (line for line in _lines(text.removeprefix("\ufeff") if header is None else text) if line != [""])
+    lines = (line for line in _lines(text) if line != [""])
     if header is None:
-        header = next(lines, None)
-    if header is None:
-        raise ValueError("there is no header")
+        header = next(lines, ())
     rows: list[dict[str, str | None]] = []
     for line in lines:
         if len(line) != len(header):

@@ -24,6 +24,7 @@ from backstay.frontends.rest.body import (
     read_rows,
     wrong_encoding,
 )
+from backstay.frontends.rest.csv import BYTE_ORDER_MARK
 from backstay.frontends.rest.long.cut import cut_array, cut_lines, is_array
 from backstay.query.batched import Batched
 
@@ -110,19 +111,22 @@ def _check_encoding(spool: Spool) -> None:
 
 
 def _texts(spool: Spool) -> Iterator[str]:
+    """The text, without the mark that may stand at its beginning, and nowhere else."""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    begun = False
     for part in spool.parts():
-        yield decoder.decode(part)
+        text = decoder.decode(part)
+        yield text if begun else text.removeprefix(BYTE_ORDER_MARK)
+        begun = begun or text != ""
     yield decoder.decode(b"", final=True)
 
 
 def _sheets(spool: Spool) -> Iterator[tuple[tuple[str, ...], list[Row]]]:
     """The header, again and again, and the rows that come next."""
-    header: tuple[str, ...] | None = None
+    header: tuple[str, ...] = ()
     for text in cut_lines(_texts(spool)):
-        if header is None and not text.strip("\r\n"):
-            continue
-        header, rows = decode_csv(text, header)
-        yield header, rows
-    if header is None:
+        header, rows = decode_csv(text, header or None)
+        if header:
+            yield header, rows
+    if not header:
         raise BodyError("Empty or invalid csv")
