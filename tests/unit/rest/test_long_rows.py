@@ -89,6 +89,7 @@ def test_arrays_with_something_wrong(body: bytes, size: int, data: st.DataObject
 @example(["[", '{"a":1}', ",", ",", '{"a":1}', "]"], 3)
 @example(["[", '{"a":1}', "]", ",", '{"a":1}', "]"], 3)
 @example(["[", "]", "]"], 1)
+@example(["[", ",", "1e999999999"], 1)
 @example([" ", " ", "[", " ", "]", " "], 1)
 def test_anything(words: list[str], size: int) -> None:
     alike("".join(words).encode(), size, "application/json")

@@ -64,6 +64,8 @@ def _check_array(spool: Spool, *, uniform: bool) -> tuple[int, tuple[str, ...]]:
     faults: dict[type[Exception], Exception] = {}
     first: tuple[str, ...] = ()
     for text in cut_array(spool.parts()):
+        if empty:
+            raise BodyError
         texts += 1
         try:
             rows = decode_json(text)
@@ -71,7 +73,7 @@ def _check_array(spool: Spool, *, uniform: bool) -> tuple[int, tuple[str, ...]]:
             # Whether the whole is JSON is told before what is wrong with it.
             faults.setdefault(type(fault), fault)
             continue
-        empty = empty or not rows
+        empty = not rows
         if not count and rows and isinstance(rows[0], dict):
             first = tuple(rows[0])
         count += len(rows)
