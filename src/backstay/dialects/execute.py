@@ -51,9 +51,10 @@ def read(
     found = None if local or not whole else database.fetch_at_once(reading.text, parameters)
     if found is None:
         if short:
-            return _read_later(database, reading, parameters, local, slow, began)
-        work = (fetch_long if whole else fetch_rows)(database, reading, values, caller, local, layout)
-        return _read_long(work, reading, parameters, local, slow, began)
+            work = _reply_later(database.fetch(reading.text, parameters, local))
+        else:
+            work = (fetch_long if whole else fetch_rows)(database, reading, values, caller, local, layout)
+        return _read_later(work, reading, parameters, local, slow, began)
     if (took := perf_counter() - began) > slow.limit:
         slow.note(reading, (reading.text, parameters), local, took, found[0][1])
     return _reply(found)
@@ -72,20 +73,11 @@ async def fetch(
     return found if isinstance(found, Reply) else await found
 
 
+async def _reply_later(found: Awaitable[Sequence[Row]]) -> Reply:
+    return _reply(await found)
+
+
 async def _read_later(
-    database: Database, statement: Statement, parameters: list[Any], local: Local, slow: Slow, began: float
-) -> Reply:
-    try:
-        found = await database.fetch(statement.text, parameters, local)
-    except StatementTimeout:
-        slow.note(statement, (statement.text, parameters), local, perf_counter() - began, 0)
-        raise
-    if (took := perf_counter() - began) > slow.limit:
-        slow.note(statement, (statement.text, parameters), local, took, found[0][1])
-    return _reply(found)
-
-
-async def _read_long(
     work: Awaitable[Reply], statement: Statement, parameters: list[Any], local: Local, slow: Slow, began: float
 ) -> Reply:
     try:
