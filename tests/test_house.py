@@ -180,8 +180,8 @@ def called(node: ast.Call) -> str:
 
 
 def doors() -> list[Path]:
-    """The package itself and the modules that stand directly in it."""
-    return sorted(path for path in PACKAGE.glob("*.py") if path.stem != "__main__")
+    """The package itself, the modules that stand directly in it, and the errors."""
+    return sorted([*(path for path in PACKAGE.glob("*.py") if path.stem != "__main__"), PACKAGE / "errors"])
 
 
 @pytest.mark.parametrize("door", doors(), ids=place)
@@ -195,6 +195,8 @@ def test_the_door_exports_the_names_that_are_listed(door: Path) -> None:
 
 def exported(path: Path) -> set[str]:
     """A module's ``__all__``, or else the public names that it defines itself."""
+    if path.is_dir():
+        path = path / "__init__.py"
     defined: set[str] = set()
     for node in tree(path).body:
         match node:
@@ -223,7 +225,7 @@ def all_errors(kind: type[errors.BackstayError] = errors.BackstayError) -> Itera
 def test_every_error_is_defined_where_the_tree_is_drawn() -> None:
     for path in modules(PACKAGE):
         for node in tree(path).body:
-            if isinstance(node, ast.ClassDef) and place(path) != "src/backstay/errors.py":
+            if isinstance(node, ast.ClassDef) and path.parent != PACKAGE / "errors":
                 bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
                 assert not bases & {kind.__name__ for kind in all_errors()}, f"{place(path)}:{node.lineno} {node.name}"
 

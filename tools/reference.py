@@ -337,7 +337,7 @@ def _shown(default: Any) -> str:
 
 def _tree(kind: type[errors.BackstayError]) -> Iterator[type[errors.BackstayError]]:
     for below in kind.__subclasses__():
-        if below.__module__ == errors.__name__:
+        if below.__module__.startswith(f"{errors.__name__}."):
             yield below
             yield from _tree(below)
 

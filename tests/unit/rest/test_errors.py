@@ -71,7 +71,7 @@ WIRE = {
 def every(kind: type[BackstayError] = BackstayError) -> Iterator[type[BackstayError]]:
     yield kind
     for below in kind.__subclasses__():
-        if below.__module__ == "backstay.errors":
+        if below.__module__.startswith("backstay.errors."):
             yield from every(below)
 
 

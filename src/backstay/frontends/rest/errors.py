@@ -92,11 +92,13 @@ _OWN: Final[tuple[type[BackstayError], ...]] = (
     errors.LengthRequired,
     errors.Malformed,
     errors.SecretKeyInBrowser,
+    errors.SignInError,
+    errors.MailUnavailable,
 )
 """Classes without a counterpart in PostgREST: they keep their own code and status."""
 
 _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
-    **{kind: (kind.code, kind.status) for kind in _OWN},
+    **{kind: (kind.code, kind.status) for kind in (*_OWN, *errors.SignInError.__subclasses__())},
     errors.BackstayError: _INTERNAL,
     errors.DeclarationError: _INTERNAL,
     errors.InvalidHeaders: ("PGRST111", 500),

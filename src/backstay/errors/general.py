@@ -1,20 +1,4 @@
-"""Every error Backstay raises, in one tree.
-
-    BackstayError
-    ├── DeclarationError      the program is wrong (raised when the app is built)
-    ├── Invalid…              a function says of its answer what cannot be (500)
-    ├── RequestError          the request is wrong (4xx)
-    │   ├── SyntaxFault …     it could not be read
-    │   ├── Unknown… …        it names what is not there
-    │   ├── Unauthenticated … the caller is not who they say, or may not
-    │   └── DataFault …       the database would not take the data
-    └── Outage                we are at fault, trying again may help (5xx)
-
-A class carries ``code`` and ``status``; an instance carries ``message``, ``detail``, ``hint`` and ``headers``.
-The first line of a class's docstring is its default message. Codes are never reused.
-Errors are raised where they are known and rendered once, at the edge, in the protocol's own words
-(for REST: :mod:`backstay.frontends.rest.errors`).
-"""
+"""The errors of requests, data and the database: all but those of sign-in."""
 
 from __future__ import annotations
 

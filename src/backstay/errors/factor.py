@@ -1,0 +1,138 @@
+"""The errors of second factors and passkeys, with GoTrue's names for them."""
+
+from __future__ import annotations
+
+from backstay.errors.sign_in import SignInError
+
+
+class FactorNotFound(SignInError):
+    """Factor not found"""
+
+    code = "BS60064"
+    status = 404
+    name = "mfa_factor_not_found"
+
+
+class FactorNameConflict(SignInError):
+    """A factor with the friendly name for this user already exists"""
+
+    code = "BS60065"
+    status = 422
+    name = "mfa_factor_name_conflict"
+
+
+class TooManyFactors(SignInError):
+    """Maximum number of verified factors reached, unenroll to continue"""
+
+    code = "BS60066"
+    status = 422
+    name = "too_many_enrolled_mfa_factors"
+
+
+class ChallengeExpired(SignInError):
+    """MFA challenge has expired, verify against another challenge or create a new challenge."""
+
+    code = "BS60067"
+    status = 422
+    name = "mfa_challenge_expired"
+
+
+class FactorCodeWrong(SignInError):
+    """Invalid TOTP code entered"""
+
+    code = "BS60068"
+    status = 422
+    name = "mfa_verification_failed"
+
+
+class FactorRejected(SignInError):
+    """MFA verification was rejected"""
+
+    code = "BS60069"
+    status = 403
+    name = "mfa_verification_rejected"
+
+
+class FactorAddressMismatch(SignInError):
+    """Challenge and verify IP addresses mismatch."""
+
+    code = "BS60070"
+    status = 422
+    name = "mfa_ip_address_mismatch"
+
+
+class TotpEnrollDisabled(SignInError):
+    """MFA enroll is disabled for TOTP"""
+
+    code = "BS60071"
+    status = 422
+    name = "mfa_totp_enroll_not_enabled"
+
+
+class TotpVerifyDisabled(SignInError):
+    """MFA verification is disabled for TOTP"""
+
+    code = "BS60072"
+    status = 422
+    name = "mfa_totp_verify_not_enabled"
+
+
+class PhoneEnrollDisabled(SignInError):
+    """MFA enroll is disabled for Phone"""
+
+    code = "BS60073"
+    status = 422
+    name = "mfa_phone_enroll_not_enabled"
+
+
+class PhoneVerifyDisabled(SignInError):
+    """MFA verification is disabled for Phone"""
+
+    code = "BS60074"
+    status = 422
+    name = "mfa_phone_verify_not_enabled"
+
+
+class PasskeyDisabled(SignInError):
+    """Passkeys are disabled"""
+
+    code = "BS60075"
+    status = 404
+    name = "passkey_disabled"
+
+
+class PasskeyExists(SignInError):
+    """This passkey is registered already."""
+
+    code = "BS60076"
+    status = 422
+    name = "webauthn_credential_exists"
+
+
+class TooManyPasskeys(SignInError):
+    """Maximum number of passkeys reached"""
+
+    code = "BS60077"
+    status = 422
+    name = "too_many_passkeys"
+
+
+class PasskeyChallengeNotFound(SignInError):
+    """Challenge not found"""
+
+    code = "BS60078"
+    name = "webauthn_challenge_not_found"
+
+
+class PasskeyChallengeExpired(SignInError):
+    """Challenge has expired"""
+
+    code = "BS60079"
+    name = "webauthn_challenge_expired"
+
+
+class PasskeyRefused(SignInError):
+    """The passkey could not be verified."""
+
+    code = "BS60080"
+    name = "webauthn_verification_failed"
