@@ -177,6 +177,8 @@ CHUNKS = b"3\r\nabc\r\n0\r\n\r\n"
 FORBIDDEN: dict[str, tuple[bytes, set[int]]] = {
     "two hosts": (head(GET, "Host: other"), {400}),
     "the same host twice": (head(GET, "Host: localhost"), {400}),
+    "two hosts, one of them not ASCII": (head(GET, "Host: h\xf4te"), {400}),
+    "two tokens, one of them not ASCII": (head(GET, "Authorization: Bearer a", "Authorization: \xe9"), {400}),
     "no host": (head(GET, host=False), {400}),
     "an empty host": (head(GET, "Host:", host=False), {400}),
     "a host with a path": (head(GET, "Host: a/b", host=False), {400}),
@@ -220,6 +222,7 @@ FORBIDDEN: dict[str, tuple[bytes, set[int]]] = {
     "a line break in the path": (head("GET /rest/v1/a%0d%0ab HTTP/1.1"), {400}),
     "a path that is not UTF-8": (head("GET /rest/v1/a%ff HTTP/1.1"), {400}),
     "a path in overlong UTF-8": (head("GET /rest/v1/%c0%af HTTP/1.1"), {400}),
+    "a prefix with an encoded slash": (head("GET /rest%2Fv1/notes HTTP/1.1"), {404}),
     "NUL in the query": (head("GET /rest/v1/notes?id=eq.%00 HTTP/1.1"), {400}),
     "a target that is no path": (head("GET * HTTP/1.1"), {400}),
     "a path beyond the limit": (head(f"GET /rest/v1/{'a' * 70_000} HTTP/1.1"), {400, 414}),
