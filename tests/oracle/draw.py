@@ -70,11 +70,12 @@ def leaf(table: str) -> st.SearchStrategy[Term]:
         valued,
         valued,
         st.builds(ColumnIsMine, st.sampled_from(keys), st.sampled_from(EQUALITY), st.sampled_from(["id", "boss_id"])),
+        st.builds(ColumnIsMine, st.sampled_from(NUMBERS[table]), st.sampled_from(COMPARISONS), st.just("aal")),
         st.builds(IsNull, st.sampled_from(sorted(columns))),
         st.sampled_from(sorted(columns)).flatmap(
             lambda column: st.builds(OneOf, st.just(column), st.lists(st.sampled_from(columns[column])).map(tuple))
         ),
-        st.builds(Mine, st.just("level"), st.sampled_from(COMPARISONS), st.integers(0, 3)),
+        st.builds(Mine, st.sampled_from(["level", "aal"]), st.sampled_from(COMPARISONS), st.integers(0, 3)),
         st.just(SignedIn()),
         st.builds(Constant, st.booleans()),
     ]

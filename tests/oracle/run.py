@@ -62,6 +62,9 @@ def caller(who: dict[str, Any] | None, *, knowing: bool) -> Caller:
     if who is None:
         return ANONYMOUS
     claims = {"level": who["level"], "boss_id": who["boss_id"]} if knowing else {}
+    level = World(ROWS, who).attribute("aal")
+    if level == 2 or knowing:
+        claims["aal"] = f"aal{level}"
     return Caller(str(who["id"]), claims, Role.AUTHENTICATED)
 
 

@@ -58,6 +58,7 @@ class Note(Owned, Base):
 app = Backstay("sqlite://", auth=Auth(User), tenancy=Tenancy(Owned.org_id, current=me.org_id))
 mine = Note.author_id == me.id
 assert_type(mine, ColumnElement[bool])
+assert_type(me.aal >= 2, ColumnElement[bool])
 assert_type(anyone, ColumnElement[bool])
 
 notes = app.resource(

@@ -27,7 +27,7 @@ from sqlalchemy.sql.elements import (
 )
 
 from backstay.errors import InvalidClaims, RequestError
-from backstay.schema.caller import Caller, CallerAttribute, Role, SignedIn
+from backstay.schema.caller import ASSURANCE, ASSURANCE_LEVELS, Caller, CallerAttribute, Role, SignedIn
 from backstay.schema.kind import Canonical, Kind, kind_of
 
 # Questions and answers ---------------------------------------------------------------------------------------
@@ -90,9 +90,9 @@ def attribute_question(attribute: CallerAttribute) -> Question:
     def ask(caller: Caller) -> Known:
         if caller.role is not Role.AUTHENTICATED:
             return Known.NOTHING
-        return Known.TOKEN if is_id or _is_claimed(attribute, caller) else Known.TABLE
+        return Known.TOKEN if is_certain or _is_claimed(attribute, caller) else Known.TABLE
 
-    is_id = attribute.name == "id"
+    is_certain = attribute.name == "id" or attribute.column is None
     return Question(attribute.name, ask)
 
 
@@ -112,6 +112,8 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
     """
     if caller.role is not Role.AUTHENTICATED:
         return None
+    if attribute.column is None:
+        return _kind(attribute).take(_assurance(caller))
     claim = caller.id if attribute.name == "id" else caller.claims.get(attribute.name)
     if claim is None:
         return None
@@ -121,6 +123,15 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
         return _kind(attribute).take(claim)
     except RequestError as error:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{attribute.name}': {error.message}") from error
+
+
+def _assurance(caller: Caller) -> int:
+    """By how many factors a user signed in."""
+    claim = caller.claims.get(ASSURANCE)
+    level = 1 if claim is None else ASSURANCE_LEVELS.get(claim) if isinstance(claim, str) else None
+    if level is None:
+        raise InvalidClaims("Parsing claims failed", detail=f"claim '{ASSURANCE}': it is neither aal1 nor aal2")
+    return level
 
 
 @lru_cache(maxsize=4096)

@@ -77,6 +77,13 @@ SERVICE: Final = Caller(role=Role.SERVICE)
 """The caller who holds the secret key, and ``system``."""
 
 
+ASSURANCE: Final = "aal"
+"""The attribute that says by how many factors the caller signed in, 1 or 2: the token's claim alone knows."""
+
+ASSURANCE_LEVELS: Final[Mapping[object, int]] = {"aal1": 1, "aal2": 2}
+"""What the claim may say, and what it means; a token without the claim is one of a single factor."""
+
+
 # The caller in rules and defaults -----------------------------------------------------------------------------
 
 
@@ -85,6 +92,11 @@ class CallerAttribute(ColumnElement[Any]):
 
     It has no text of its own: a plan puts a parameter in its place (from the token), or a look-up in the users'
     table where the token lacks it; a session puts the value.
+
+    Arguments:
+        user: the mapped class of the users' table.
+        name: of the attribute.
+        column: the users' column; None for what the token alone says (:data:`ASSURANCE`).
     """
 
     __visit_name__ = "caller_attribute"
@@ -94,11 +106,17 @@ class CallerAttribute(ColumnElement[Any]):
         ("type", InternalTraversal.dp_type),
     ]
 
-    def __init__(self, user: type[Any], name: str, column: sa.Column[Any]) -> None:
+    def __init__(self, user: type[Any], name: str, column: sa.Column[Any] | None) -> None:
         self.user = user
         self.name = name
         self.column = column
-        self.type = column.type
+        self.type = sa.Integer() if column is None else column.type
+
+    @property
+    def users(self) -> Any:
+        """The table that has the column; of what the token alone says, the one that has the user's id."""
+        column = sa.inspect(self.user).columns["id"] if self.column is None else self.column
+        return column.table
 
 
 class SignedIn(ColumnElement[bool]):
@@ -119,6 +137,8 @@ class _Current:
     def __getattr__(self, name: str) -> CallerAttribute:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == ASSURANCE:
+            return self._assurance()
         # Not `column_attrs`, which resolves every relationship: models that come later are not there yet.
         columns = sa.inspect(self._user).columns
         column = columns.get(name)
@@ -126,6 +146,14 @@ class _Current:
             known = ", ".join(sorted(key for key, each in columns.items() if isinstance(each, sa.Column)))
             raise AttributeError(f"{self._user.__name__} has no column {name!r}; `me` has: {known}")
         return CallerAttribute(self._user, name, column)
+
+    def _assurance(self) -> CallerAttribute:
+        # A user may change their row, and must not come to a second factor by it.
+        if ASSURANCE in sa.inspect(self._user).columns:
+            raise AttributeError(
+                f"`me.{ASSURANCE}` is the token's; give {self._user.__name__}.{ASSURANCE} another name"
+            )
+        return CallerAttribute(self._user, ASSURANCE, None)
 
     def __repr__(self) -> str:
         return f"current({self._user.__name__})"
@@ -136,8 +164,8 @@ def current(user: type[T]) -> type[T]:
 
     Typed as the class itself, as ``aliased()`` is, so ``Note.author_id == me.id`` checks and completes. ``me.id`` is
     the token's ``sub``; any other attribute is the claim of that name or, where the token lacks it, the column of the
-    caller's row in the users' table, read once per statement. For a caller who is not signed in every attribute is
-    NULL.
+    caller's row in the users' table, read once per statement. ``me.aal`` is the token's alone: 2 after a second factor,
+    else 1. For a caller who is not signed in every attribute is NULL.
 
     Arguments:
         user: the mapped class of the users' table.

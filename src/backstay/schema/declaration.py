@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnExpressionArgument
+from sqlalchemy import ColumnElement, ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
@@ -43,8 +43,12 @@ class Event(Generic[T]):
 class AuthUser:
     """The columns every users' table has: inherit from it beside your own base.
 
-    ``id`` is the token's ``sub``.
+    ``id`` is the token's ``sub``. ``aal`` is no column: ``current(User).aal`` says in rules by how many factors the
+    caller signed in.
     """
+
+    if TYPE_CHECKING:
+        aal: ClassVar[ColumnElement[int]]
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     email: Mapped[str | None] = mapped_column(unique=True)

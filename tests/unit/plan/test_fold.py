@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backstay import anyone, current, signed_in
 from backstay.errors import InvalidClaims
@@ -20,6 +21,7 @@ me = current(User)
 ADMIN = Caller(str(uuid4()), {"role": "admin", "org_id": str(uuid4())}, Role.AUTHENTICATED)
 MEMBER = Caller(str(uuid4()), {"role": "member"}, Role.AUTHENTICATED)
 STRANGER = Caller(str(uuid4()), {}, Role.AUTHENTICATED)
+SURE = Caller(str(uuid4()), {"aal": "aal2"}, Role.AUTHENTICATED)
 
 
 def folded(rule: ColumnElement[Any], caller: Caller) -> Folded:
@@ -59,6 +61,17 @@ def text(rule: Folded) -> str:
         (Note.author_id != me.id, ANONYMOUS, Verdict.EMPTY),
         (~(~(Note.author_id == me.id)), ANONYMOUS, Verdict.EMPTY),
         (signed_in & Note.public, ANONYMOUS, Verdict.REFUSED),
+        (me.aal >= 2, SURE, Verdict.LET),
+        (me.aal >= 2, MEMBER, Verdict.REFUSED),
+        (me.aal >= 2, ANONYMOUS, Verdict.REFUSED),
+        (~(me.aal >= 2), ANONYMOUS, Verdict.REFUSED),
+        (~(me.aal >= 2), STRANGER, Verdict.LET),
+        (me.aal == 1, STRANGER, Verdict.LET),
+        (me.aal < 2, SURE, Verdict.REFUSED),
+        (me.aal.in_([2, 3]), SURE, Verdict.LET),
+        (me.aal.is_(None), ANONYMOUS, Verdict.LET),
+        (me.aal.is_(None), STRANGER, Verdict.REFUSED),
+        (Note.number <= me.aal, ANONYMOUS, Verdict.EMPTY),
     ],
 )
 def test_a_rule_about_the_caller_comes_to(rule: ColumnElement[Any], caller: Caller, verdict: Verdict) -> None:
@@ -112,3 +125,32 @@ def test_a_claim_of_the_wrong_type_is_a_bad_token() -> None:
     attribute = plain(rule).right
     with pytest.raises(InvalidClaims):
         value_of(attribute, bad)
+
+
+@pytest.mark.parametrize("claim", ["aal3", "AAL2", "2", 2, 2.0, True, ["aal2"], {"aal2": 1}, ""])
+def test_an_assurance_level_that_does_not_exist_is_a_bad_token(claim: Any) -> None:
+    with pytest.raises(InvalidClaims):
+        folded(me.aal >= 2, Caller(str(uuid4()), {"aal": claim}, Role.AUTHENTICATED))
+
+
+@pytest.mark.parametrize("claims", [{}, {"aal": None}, {"aal": "aal1"}])
+def test_without_a_second_factor_the_assurance_level_is_one(claims: dict[str, Any]) -> None:
+    assert folded(me.aal == 1, Caller(str(uuid4()), claims, Role.AUTHENTICATED)) is Verdict.LET
+
+
+def test_the_assurance_level_is_never_read_from_the_users_table() -> None:
+    for caller in (ANONYMOUS, STRANGER, SURE):
+        answers = {question.subject: question.ask(caller) for question in questions(plain(Note.number <= me.aal))}
+        assert answers["aal"] is not Known.TABLE
+
+
+def test_a_column_that_would_hide_the_assurance_level_is_refused() -> None:
+    class Base(DeclarativeBase): ...
+
+    class Person(Base):
+        __tablename__ = "people"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        aal: Mapped[int]
+
+    with pytest.raises(AttributeError, match="another name"):
+        current(Person).aal  # noqa: B018

@@ -30,7 +30,7 @@ class Attributes:
         Raises:
             InvalidClaims: the token's claim has not the column's type.
         """
-        if attribute_question(attribute).ask(self.caller) is not Known.TABLE:
+        if attribute.column is None or attribute_question(attribute).ask(self.caller) is not Known.TABLE:
             return python_value(attribute.type, value_of(attribute, self.caller))
         if self._row is None:
             self._row = self._look_up(attribute.user)

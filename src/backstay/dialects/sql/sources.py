@@ -139,7 +139,7 @@ class Sources(ABC):
     def attribute(self, attribute: CallerAttribute) -> ColumnElement[Any]:
         """An attribute of the caller: from the token, or looked up once in the users' table."""
         known = self.plan.answers.get(attribute.name, Known.NOTHING)
-        if known is Known.TABLE:
+        if known is Known.TABLE and attribute.column is not None:
             users = attribute.column.table.alias("caller")
             key = self.plan.schema.user_id
             identity = self.attribute(CallerAttribute(attribute.user, "id", key))

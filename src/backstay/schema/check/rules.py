@@ -87,7 +87,7 @@ def _callers(schema: Schema, served: Served) -> Iterator[Finding]:
                 term = "signed_in" if isinstance(element, SignedIn) else f"me.{element.name}"
                 hint = "Say who the users are: Backstay(url, auth=Auth(User))."
                 yield Finding("BS106", f"{name}: `{term}` has no meaning without users", hint, place)
-            elif isinstance(element, CallerAttribute) and element.column.table is not schema.user:
+            elif isinstance(element, CallerAttribute) and element.users is not schema.user:
                 users = schema.user.name if schema.user is not None else ""
                 message = f"{name}: `me.{element.name}` is of {element.user.__name__}, but users are rows of {users}"
                 yield Finding("BS105", message, "Write me = current(User) with the class that Auth(...) has.", place)

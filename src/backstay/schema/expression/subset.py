@@ -32,8 +32,9 @@ ELEMENTS: Final[Mapping[str, Element]] = {
     ),
     "caller": Element(
         "The caller",
-        ("`me.id`", "`me.role`", "`signed_in`", "`anyone`"),
-        "`me = current(User)`. Of a caller who is not signed in every attribute is NULL.",
+        ("`me.id`", "`me.role`", "`me.aal >= 2`", "`signed_in`", "`anyone`"),
+        "`me = current(User)`. `me.aal` is 2 for a caller who showed a second factor, else 1. Of a caller who is not "
+        "signed in every attribute is NULL.",
     ),
     "literals": Element(
         "Values",
