@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from backstay.errors.general import Outage
 from backstay.errors.sign_in import SignInError
 
 
@@ -136,3 +139,14 @@ class PasskeyRefused(SignInError):
 
     code = "BS60080"
     name = "webauthn_verification_failed"
+
+
+class SecretUnreadable(Outage):
+    """A secret cannot be decrypted
+
+    It was encrypted under another ``encryption_key``, or changed.
+    """
+
+    code = "BS60090"
+    status = 500
+    name: ClassVar[str] = "unexpected_failure"

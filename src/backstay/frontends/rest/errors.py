@@ -94,6 +94,7 @@ _OWN: Final[tuple[type[BackstayError], ...]] = (
     errors.SecretKeyInBrowser,
     errors.SignInError,
     errors.MailUnavailable,
+    errors.SecretUnreadable,
 )
 """Classes without a counterpart in PostgREST: they keep their own code and status."""
 
