@@ -101,6 +101,16 @@ def test_insert_is_of_all_rows_or_of_none(art: Door) -> None:
     assert art.rows("/styles?select=count") == [{"count": 3}]
 
 
+def test_of_several_mistakes_in_rows_the_first_is_told(art: Door) -> None:
+    rows = [{"id": 9, "name": "pop"}, {"id": "nine", "name": "op"}, {"id": 2**40, "name": "land"}]
+    answer = art.ask("POST", "/styles", rows)
+    assert (answer.status, answer.json["message"]) == (400, 'invalid input syntax for type integer: "nine"')
+    row = {"title": "much longer than twenty characters", "artist_id": "nobody"}
+    answer = art.ask("POST", "/paintings", [{"title": "New", "artist_id": "someone"}, row])
+    assert (answer.status, answer.json["message"]) == (400, 'invalid input syntax for type integer: "someone"')
+    assert art.rows("/styles?id=eq.9") == []
+
+
 def test_rows_of_a_bulk_insert_have_the_same_keys(art: Door) -> None:
     answer = art.ask("POST", "/styles", [{"id": 9, "name": "pop"}, {"name": "op"}])
     assert (answer.status, answer.json) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +15,7 @@ from backstay.dialects.rowwise.fetch import fetch_long, fetch_rows
 from backstay.dialects.rowwise.layout import Layout
 from backstay.dialects.rowwise.reading import SHORT, Reading
 from backstay.dialects.write import Altering, Deleting, Inserting, Writing, rows_of
+from backstay.dialects.write.records import records, written
 from backstay.errors import DatabaseFault, DatabaseUnavailable, PutMismatch, RowRefused, StatementTimeout
 from backstay.plan.guard import row_refused
 from backstay.plan.resolved import Insertion
@@ -21,6 +23,8 @@ from backstay.query.batched import Batched
 from backstay.query.nodes import Resolution
 from backstay.schema.caller import Caller, Local
 from backstay.schema.served import Served
+
+_LAST = itemgetter(-1)
 
 Judge = Callable[[Reply], None]
 """Looks at a reply before the commit; what it raises undoes the write (a row too many, ``max-affected``)."""
@@ -160,43 +164,60 @@ async def _alter(transaction: Transaction, altering: Altering, values: Sequence[
 
 async def _insert(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
     resolved = inserting.resolved
-    served = resolved.source.served
     if inserting.parted and values[resolved.rows.index].__class__ is Batched:
         return await _insert_parts(transaction, inserting, values, caller)
     match(resolved, values)
-    merging = resolved.resolution is Resolution.MERGE
-    told: list[Row] = []
+    if resolved.resolution is not Resolution.MERGE:
+        return await _insert_new(transaction, inserting, values, caller)
+    served = resolved.source.served
     inserted: list[Row] = []
     merged: list[Row] = []
     order: list[Row] = []
     for names, rows in rows_of(resolved, values[resolved.rows.index]):
-        records = [_record(inserting, names, row) for row in rows]
-        there = await _there(transaction, inserting, names, records, caller)
-        returned = await _insert_run(transaction, inserting, names, records, caller)
+        given = records(inserting, names, rows)
+        there = await _there(transaction, inserting, names, given, caller)
+        returned = await _insert_run(transaction, inserting, names, given, caller)
         if len(returned) < len(rows) and updates(resolved):
             raise refused_merge(served)
         if len(there) == len(returned):
             flags = there
         else:
-            flags = [merging and len(row) > inserting.width and not row[-1] for row in returned]
-        told += returned
+            flags = [len(row) > inserting.width and not row[-1] for row in returned]
         keys = [row[: inserting.width] for row in returned]
         order += keys
         for key, was_there in zip(keys, flags, strict=False):
             (merged if was_there else inserted).append(key)
-    if inserting.keyed and len(set(order)) < len(order):
+    _refuse_twice(inserting, order)
+    await check(transaction, inserting.check_new, served, inserted, values, caller)
+    await check(transaction, inserting.check_merged, served, merged, values, caller)
+    reply = await answer(transaction, inserting, order, values, caller)
+    return counted(reply if inserting.keyed else replace(reply, keys=()), len(inserted))
+
+
+async def _insert_new(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
+    """Insert rows of which none is written over one that is there."""
+    resolved = inserting.resolved
+    returned: list[Row] = []
+    for names, rows in rows_of(resolved, values[resolved.rows.index]):
+        given = records(inserting, names, rows)
+        returned += await _insert_run(transaction, inserting, names, given, caller)
+    if inserting.telling and all(map(_LAST, returned)):
+        return _told(inserting, returned)
+    keys = [row[: inserting.width] for row in returned]
+    _refuse_twice(inserting, keys)
+    await check(transaction, inserting.check_new, resolved.source.served, keys, values, caller)
+    reply = await answer(transaction, inserting, keys, values, caller)
+    return counted(reply if inserting.keyed else replace(reply, keys=()), len(keys))
+
+
+def _refuse_twice(inserting: Inserting, keys: Sequence[Row]) -> None:
+    if inserting.keyed and len(keys) > 1 and len(set(keys)) < len(keys):
         raise DatabaseFault(
             "ON CONFLICT DO UPDATE command cannot affect row a second time",
             state="21000",
             hint="Ensure that no rows proposed for insertion within the same command have duplicate constrained "
             "values.",
         )
-    if inserting.telling and all(row[-1] for row in told):
-        return _told(inserting, told, order)
-    await check(transaction, inserting.check_new, served, inserted, values, caller)
-    await check(transaction, inserting.check_merged, served, merged, values, caller)
-    reply = await answer(transaction, inserting, order, values, caller)
-    return counted(reply if inserting.keyed else replace(reply, keys=()), len(inserted))
 
 
 async def _insert_parts(transaction: Transaction, inserting: Inserting, values: Sequence[Any], caller: Caller) -> Reply:
@@ -208,8 +229,8 @@ async def _insert_parts(transaction: Transaction, inserting: Inserting, values: 
     kept = True
     for batch in values[resolved.rows.index].batches():
         for names, rows in rows_of(resolved, batch):
-            records = [_record(inserting, names, row) for row in rows]
-            returned = await _insert_run(transaction, inserting, names, records, caller)
+            given = records(inserting, names, rows)
+            returned = await _insert_run(transaction, inserting, names, given, caller)
             count += len(returned)
             if inserting.telling and all(row[-1] for row in returned):
                 telling += len(returned)
@@ -224,16 +245,17 @@ async def _insert_parts(transaction: Transaction, inserting: Inserting, values: 
     return Reply(affected=count, inserted=count)
 
 
-def _told(inserting: Inserting, told: Sequence[Row], keys: Sequence[Row]) -> Reply:
+def _told(inserting: Inserting, told: Sequence[Row]) -> Reply:
     """The reply of an insert whose statement told of each row, after its key, if it is kept and how it is shown."""
-    served = inserting.resolved.source.served
-    kept, shown = inserting.width, inserting.width + 1
-    if not all(row[kept] for row in told):
+    served, width, count = inserting.resolved.source.served, inserting.width, len(told)
+    keys = [row[:width] for row in told]
+    _refuse_twice(inserting, keys)
+    if not all(map(itemgetter(width), told)):
         raise row_refused(served)
-    names, count = named(served, keys), len(told)
+    names = named(served, keys) if inserting.resolved.keyed else ()
     if inserting.answer is None:
         return Reply(affected=count, inserted=count, keys=names)
-    rows = [row[shown] for row in told if row[shown] is not None]
+    rows = [shown for row in told if (shown := row[width + 1]) is not None]
     return Reply(f"[{','.join(rows)}]".encode(), rows=len(rows), affected=count, inserted=count, keys=names)
 
 
@@ -265,46 +287,35 @@ def refused_merge(served: Served) -> RowRefused:
     return RowRefused(f'new row violates row-level security policy (USING expression) for table "{table}"')
 
 
-def _record(inserting: Inserting, names: tuple[str, ...], row: dict[str, Any]) -> list[Any]:
-    columns = inserting.resolved.source.served.columns
-    given = [columns[name].kind.take(row.get(name)) for name in names]
-    return given + [column.kind.dump(column.default.make()) for column in inserting.made(names)]  # type: ignore[union-attr]
-
-
 async def _there(
     transaction: Transaction,
     inserting: Inserting,
     names: tuple[str, ...],
-    records: Sequence[list[Any]],
+    given: Sequence[Sequence[Any]],
     caller: Caller,
 ) -> list[bool]:
     if inserting.existing is None:
         return []
-    statement = inserting.existing(_written(inserting, names))
-    found = await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
+    statement = inserting.existing(written(inserting, names))
+    found = await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in given])
     return [bool(row[0]) for row in found]
-
-
-def _written(inserting: Inserting, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns of a record: those given, then those whose values Python makes."""
-    return (*names, *[column.name for column in inserting.made(names)])
 
 
 async def _insert_run(
     transaction: Transaction,
     inserting: Inserting,
     names: tuple[str, ...],
-    records: Sequence[list[Any]],
+    given: Sequence[Sequence[Any]],
     caller: Caller,
 ) -> list[Row]:
-    columns = _written(inserting, names)
-    if len(records) == 1:
+    columns = written(inserting, names)
+    if len(given) == 1:
         statement = inserting.line(columns)
-        return await transaction.fetch(statement.text, statement.bind(records[0], caller))
+        return await transaction.fetch(statement.text, statement.bind(given[0], caller))
     statement = inserting.lines(columns)
     if inserting.bulk and columns:
-        return await transaction.fetch(statement.text, statement.bind([records], caller))
-    return await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in records])
+        return await transaction.fetch(statement.text, statement.bind([given], caller))
+    return await transaction.fetch_each(statement.text, [statement.bind(record, caller) for record in given])
 
 
 def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[str, list[Any]] | None:
@@ -316,13 +327,13 @@ def opening(writing: Writing, values: Sequence[Any], caller: Caller) -> tuple[st
     if given.__class__ is Batched:
         given = next(given.batches(), [])
     for names, rows in rows_of(writing.resolved, given):
-        records = [_record(writing, names, row) for row in rows]
-        columns = _written(writing, names)
-        if len(records) > 1 and writing.bulk and columns:
+        found = records(writing, names, rows)
+        columns = written(writing, names)
+        if len(found) > 1 and writing.bulk and columns:
             statement = writing.lines(columns)
-            return statement.text, statement.bind([records], caller)
+            return statement.text, statement.bind([found], caller)
         statement = writing.line(columns)
-        return statement.text, statement.bind(records[0], caller)
+        return statement.text, statement.bind(found[0], caller)
     return None
 
 

@@ -14,9 +14,13 @@ from backstay.schema.kind import Kind
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """A value that Python makes for each row: ``default=uuid4``."""
+    """A value that Python makes for each row: ``default=uuid4``.
+
+    ``many`` makes so many of them at once, in canonical form, where that is quicker.
+    """
 
     make: Callable[[], Any]
+    many: Callable[[int], list[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

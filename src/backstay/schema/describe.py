@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, get_args, get_type_hints
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
@@ -21,6 +22,7 @@ from backstay.schema.declaration import Resource
 from backstay.schema.expression.refuse import refuse_value
 from backstay.schema.expression.weave import Tenants, plain, weave
 from backstay.schema.kind import Kind, kind_of, other
+from backstay.schema.kind.symbols import random_uuids
 
 Report: TypeAlias = Callable[..., None]
 """Notes a finding: its code, message and hint, and the ``attribute`` of the mapped class that it is about."""
@@ -262,7 +264,8 @@ def _filling(column: sa.Column[Any], default: Any) -> Filling:
                 "it is a function of SQLAlchemy's context, which is not there when rows are written in bulk",
                 hint="Use a function without parameters, or fill the column in a hook.",
             )
-        return Made(lambda: call(None))
+        random = isinstance(column.type, sa.Uuid) and getattr(call, "__wrapped__", None) is uuid4
+        return Made(lambda: call(None), random_uuids if random else None)
     if default.is_clause_element:
         return Expressed(plain(default.arg))
     raise DeclarationError(f"a {type(default).__name__} is not supported", hint="Use a value, a function or `me`.")

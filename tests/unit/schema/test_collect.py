@@ -195,6 +195,14 @@ def test_what_a_column_gets_without_the_request(name: str, filling: type) -> Non
     assert isinstance(column(name).default, filling)
 
 
+def test_random_keys_may_be_made_together() -> None:
+    filling = column("key").default
+    assert isinstance(filling, Made)
+    assert filling.many is not None
+    assert all(str(UUID(text)) == text for text in filling.many(2))
+    assert isinstance(filling.make(), UUID)
+
+
 def test_a_fixed_default_is_in_the_wires_form() -> None:
     assert (column("mood").default, column("pay").default) == (Fixed("GLAD"), Fixed("1.5"))
 

@@ -64,6 +64,10 @@ from backstay.schema.kind import (
     other,
     varchar,
 )
+from backstay.schema.kind.document import Document
+from backstay.schema.kind.numbers import Integer
+from backstay.schema.kind.symbols import Boolean, Uuid, random_uuids
+from backstay.schema.kind.texts import Text
 
 
 class Colour(Enum):
@@ -209,6 +213,42 @@ def test_any_json_value_is_taken_or_refused_with_a_sqlstate(kind: Kind, value: A
         kind.take(value)
     except (DataFault, DatabaseFault) as fault:
         assert len(fault.state) == 5
+
+
+sent = some.one_of(
+    *[some.lists(each, max_size=4) for each in (some.text(), some.booleans(), some.integers(), some.uuids().map(str))],
+    some.lists(some.sampled_from(["sad", "happy"]) | some.none(), max_size=4),
+    some.lists(documents | some.text(), max_size=4),
+)
+
+
+def take_slowly(kind: Kind, value: Any) -> Canonical:
+    """What a kind makes of a value by no short way for those that are right already."""
+    if isinstance(kind, Document):
+        return None if value is None else kind._dump(value)
+    return Kind.take(kind, value) if isinstance(kind, Text | Integer | Boolean | Uuid) else kind.take(value)
+
+
+@pytest.mark.parametrize("kind", [*CASTS.values(), varchar(3), MOOD, array(INTEGER)], ids=lambda kind: kind.name)
+@given(values=sent)
+def test_many_values_are_taken_as_each_is_by_the_long_way(kind: Kind, values: list[Any]) -> None:
+    try:
+        expected = [take_slowly(kind, value) for value in values]
+    except BackstayError:
+        with pytest.raises(BackstayError):
+            kind.take_each(values)
+        return
+    found = kind.take_each(values)
+    assert found == expected == [kind.take(value) for value in values]
+    assert list(map(type, found)) == list(map(type, expected))
+
+
+def test_random_uuids_are_what_uuid4_makes() -> None:
+    made = [uuid.UUID(text) for text in random_uuids(200)]
+    assert {(each.version, each.variant) for each in made} == {(4, uuid.RFC_4122)}
+    assert [str(each) for each in made] != sorted(str(each) for each in made)
+    assert len(set(made)) == 200
+    assert random_uuids(0) == []
 
 
 # Numbers -----------------------------------------------------------------------------------------------------

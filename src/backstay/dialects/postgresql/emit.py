@@ -26,6 +26,8 @@ from backstay.schema.served import Served
 
 _ROWS = "_rows"
 _JSON = ("json", "jsonb")
+_AS_IS = ("character varying", "date", "numeric", "text", "timestamp with time zone", "uuid")
+"""Kinds whose canonical values are texts that stand in JSON as they are."""
 
 
 class PostgreSQLEmission(Writer):
@@ -173,16 +175,20 @@ class PostgreSQLEmission(Writer):
 
     def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
         names = [f"c{index}" for index in range(len(columns))]
-        kinds = [column.kind for column in columns]
+        kinds = [(place, column.kind) for place, column in enumerate(columns, 1) if column.kind.name not in _AS_IS]
+        keys = ("n", *names)
 
         def encode(values: Any, caller: Any) -> str:
-            rows = [
-                {"n": place, **{name: packable(each, kind) for name, each, kind in zip(names, row, kinds, strict=True)}}
-                for place, row in enumerate(read(values, caller))
-            ]
-            return orjson.dumps(rows).decode()
+            rows = read(values, caller)
+            given: list[Any] = [range(len(rows)), *zip(*rows, strict=True)]
+            for place, kind in kinds if rows else ():
+                given[place] = [packable(value, kind) for value in given[place]]
+            return orjson.dumps([dict(zip(keys, row, strict=True)) for row in zip(*given, strict=True)]).decode()
 
-        shape = [sa.column("n", sa.Integer()), *[sa.column(n, k.sql) for n, k in zip(names, kinds, strict=True)]]
+        shape = [
+            sa.column("n", sa.Integer()),
+            *[sa.column(name, column.kind.sql) for name, column in zip(names, columns, strict=True)],
+        ]
         payload = sa.cast(self.bind(encode, sa.Text()), sa.JSON())
         rows = func.json_to_recordset(payload).table_valued(*shape).render_derived(with_types=True)
         return {column.name: rows.c[name] for column, name in zip(columns, names, strict=True)}, rows

@@ -302,11 +302,16 @@ class SQLiteEmission(Writer):
     # Payloads and keys ---------------------------------------------------------------------------------------
 
     def recordset(self, columns: Sequence[Column], read: Parameter) -> tuple[dict[str, ColumnElement[Any]], Any]:
-        kinds = [column.kind for column in columns]
+        kinds = [(place, column.kind) for place, column in enumerate(columns) if column.kind.name not in _AS_IS]
 
         def encode(values: Any, caller: Any) -> str:
-            rows = [[_packable(*each) for each in zip(row, kinds, strict=True)] for row in read(values, caller)]
-            return orjson.dumps(rows).decode()
+            rows = read(values, caller)
+            if kinds:
+                given: list[Any] = list(zip(*rows, strict=True))
+                for place, kind in kinds if given else ():
+                    given[place] = [_packable(value, kind) for value in given[place]]
+                rows = list(zip(*given, strict=True))
+            return orjson.dumps(rows, default=_hex).decode()
 
         rows = func.json_each(self.bind(encode, sa.Text())).table_valued("key", "value")
         found: dict[str, ColumnElement[Any]] = {}
@@ -390,6 +395,8 @@ def _is_merged(branch: Branch, keys: Counter[str]) -> bool:
 
 
 def _packable(value: Any, kind: Kind) -> Any:
+    if type(value) is str and kind.name != "interval":
+        return value
     value = stored(value, kind)
     return value.hex() if isinstance(value, bytes) else value
 

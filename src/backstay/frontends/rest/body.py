@@ -199,7 +199,9 @@ def decode_json(body: bytes) -> Any:
         raise BodyError from None
     except RecursionError:
         raise _too_deep() from None
-    _check_depth(value)
+    # Most bodies have fewer brackets than may be within each other.
+    if body.count(b"{") + body.count(b"[") > DEEPEST:
+        _check_depth(value)
     if b"\\u0000" in body:
         _check_texts(value)
     return value
@@ -214,17 +216,20 @@ def _too_deep() -> TooComplex:
     return TooComplex(hint=f"JSON values may be nested {DEEPEST} levels deep.")
 
 
+_NESTS: Final = (dict, list)
+
+
 def _check_depth(value: Any) -> None:
     # Level by level, not by recursion: the depth is the caller's choice.
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if value.__class__ in _NESTS else []
     for _ in range(DEEPEST):
         if not level:
             return
         level = [
             inner
             for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
+            for inner in (outer.values() if outer.__class__ is dict else outer)
+            if inner.__class__ in _NESTS
         ]
     if level:
         raise _too_deep()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NoReturn
 
+import orjson
 import sqlalchemy as sa
 
 from backstay.errors import InvalidLiteral, OutOfRange, TooComplex
@@ -30,7 +31,15 @@ class Document(Kind):
 
     def take(self, value: Any) -> Canonical:
         """See :meth:`Kind.take`: every JSON value is a document, a string too; JSON's null is NULL."""
-        return None if value is None else self._dump(value)
+        if value is None:
+            return None
+        if self.normal:
+            return self._dump(value)
+        try:
+            # It would write floats in another way, and decoded JSON holds none; what else differs it does not take.
+            return orjson.dumps(value).decode()
+        except TypeError:
+            return self._dump(value)
 
     def _dump(self, value: Any) -> str:
         # A str is a JSON string, not JSON text.

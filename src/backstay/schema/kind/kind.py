@@ -58,6 +58,8 @@ class Kind(ABC):
     def take(self, value: Any) -> Canonical:
         """The value to store for a decoded JSON value, as PostgreSQL's ``json_to_recordset`` would take it.
 
+        Numbers with a fraction or an exponent are Decimals, no floats: they are as exact as they were written.
+
         Raises:
             DataFault: the value is not of this kind, or does not fit into the column.
             DatabaseFault: a text holds what no text in a database may hold.
@@ -65,6 +67,14 @@ class Kind(ABC):
         if value is None:
             return None
         return self.fit(self._read(self._literal(value)))
+
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """What :meth:`take` makes of each of many values, which are looked at together where that is quicker.
+
+        Raises:
+            As :meth:`take`; of several mistakes any.
+        """
+        return [self.take(value) for value in values]
 
     def dump(self, value: Any) -> Canonical:
         """The canonical form of a Python value as SQLAlchemy code holds it; a canonical value is taken as it is.

@@ -37,6 +37,14 @@ class Integer(Kind):
             return value
         return super().take(value)
 
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """See :meth:`Kind.take_each`: numbers that are all in range are as they are."""
+        if set(map(type, values)) == {int}:
+            most = 1 << (self.bits - 1)
+            if -most <= min(values) and max(values) < most:
+                return values
+        return super().take_each(values)
+
     def _read(self, text: str) -> int:
         digits = text.strip(BLANKS)
         if not _INTEGER.fullmatch(digits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,10 @@ class Boolean(Kind):
         """See :meth:`Kind.take`."""
         return value if isinstance(value, bool) else super().take(value)
 
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """See :meth:`Kind.take_each`."""
+        return values if set(map(type, values)) <= {bool, type(None)} else super().take_each(values)
+
     def _read(self, text: str) -> bool:
         word = text.strip(BLANKS).lower()
         if word in _TRUE or word in _FALSE:
@@ -49,6 +54,10 @@ _FALSE = frozenset({"0", "of", "off", "f", "fa", "fal", "fals", "false", "n", "n
 class Uuid(Kind):
     """A UUID; canonically its text in lower case with dashes."""
 
+    def take(self, value: Any) -> Canonical:
+        """See :meth:`Kind.take`; what is canonical already is as it is."""
+        return value if type(value) is str and _CANONICAL.fullmatch(value) else super().take(value)
+
     def _read(self, text: str) -> str:
         if _CANONICAL.fullmatch(text):
             return text
@@ -64,12 +73,30 @@ class Uuid(Kind):
         raise self.invalid(str(value))
 
 
+def random_uuids(count: int) -> list[str]:
+    """So many random UUIDs, as canonical text: version 4 of RFC 9562, as :func:`uuid.uuid4` makes them one by one."""
+    digits = os.urandom(16 * count).hex()
+    each = [digits[start : start + 32] for start in range(0, 32 * count, 32)]
+    return [f"{d[:8]}-{d[8:12]}-4{d[13:16]}-{_VARIANT[d[16]]}{d[17:20]}-{d[20:]}" for d in each]
+
+
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+"""The digit in which the variant is said: its two other bits are random."""
+
+
 @dataclass(frozen=True)
 class Enumeration(Kind):
     """One of ``labels``, which also order it; canonically the label. ``members`` maps Python's members to labels."""
 
     labels: tuple[str, ...] = ()
     members: Mapping[Enum, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """See :meth:`Kind.take_each`."""
+        try:
+            return values if set(values) <= {*self.labels, None} else super().take_each(values)
+        except TypeError:  # one of them is an array or an object
+            return super().take_each(values)
 
     def _read(self, text: str) -> str:
         if text not in self.labels:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import UserDefinedType
 
 from backstay.errors import TooLong
-from backstay.schema.kind.encode import json_text
+from backstay.schema.kind.encode import is_unicode, json_text
 from backstay.schema.kind.kind import Canonical, Kind
 
 
@@ -18,6 +18,21 @@ class Text(Kind):
     """Text; of at most ``length`` characters in a column (None: any). Canonically a str."""
 
     length: int | None = None
+
+    def take(self, value: Any) -> Canonical:
+        """See :meth:`Kind.take`; short texts of ASCII take the short way."""
+        if type(value) is str and value.isascii() and "\0" not in value:
+            return value if self.length is None or len(value) <= self.length else self.fit(value)
+        return super().take(value)
+
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """See :meth:`Kind.take_each`: texts that are all fit to be stored are as they are."""
+        try:
+            joined = "".join(values)
+        except TypeError:  # some are no texts
+            return super().take_each(values)
+        fits = self.length is None or max(map(len, values), default=0) <= self.length
+        return values if fits and "\0" not in joined and is_unicode(joined) else super().take_each(values)
 
     def _read(self, text: str) -> str:
         return text
@@ -39,6 +54,14 @@ class Character(Text):
     """Text padded with blanks to ``length``; blanks at its end count for nothing when it is compared."""
 
     length: int = 1
+
+    def take(self, value: Any) -> Canonical:
+        """See :meth:`Kind.take`."""
+        return Kind.take(self, value)
+
+    def take_each(self, values: list[Any]) -> list[Canonical]:
+        """See :meth:`Kind.take_each`."""
+        return Kind.take_each(self, values)
 
     def _read(self, text: str) -> str:
         return text.ljust(self.length)
