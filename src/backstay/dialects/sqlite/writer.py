@@ -31,7 +31,7 @@ from backstay.schema.kind.zone import Zone
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Transaction], Awaitable[T]]
 
-_SAVEPOINT = "backstay_work"
+_BEGIN, _UNDO, _END = "SAVEPOINT backstay_work", "ROLLBACK TO backstay_work", "RELEASE backstay_work"
 _MOST_WORKS = 512
 _LONGEST_BATCH = 0.05  # seconds: other processes wait meanwhile
 _MOST_WAITING = 10_000
@@ -62,14 +62,13 @@ class Door:
     def _run(self, text: str, parameters: Sequence[Any]) -> list[Row]:
         if self.lost is not None:
             raise self.lost
-        left = self._ends_at - monotonic()
-        if left <= 0:
+        if monotonic() >= self._ends_at:
             raise StatementTimeout()
-        self._deadline.begin(left)
+        self._deadline.at = self._ends_at
         try:
-            return list(self._connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN))
+            return self._connection.execute(text, parameters, can_cache=text[:7] != EXPLAIN).fetchall()
         except Exception as error:
-            self._deadline.begin(None)
+            self._deadline.at = None
             fault = translate(
                 error, connection=self._connection, text=text, parameters=parameters, metadata=self._metadata
             )
@@ -77,7 +76,7 @@ class Door:
                 self.lost = fault
             raise fault from error
         finally:
-            self._deadline.begin(None)
+            self._deadline.at = None
 
     def settle(self) -> None:
         """Refuse to go on while a foreign key that was put off is violated: the commit would fail for everybody."""
@@ -233,7 +232,7 @@ class Writer:
 
     def _run_one(self, connection: apsw.Connection, waiting: Waiting) -> bool:
         """Run a work in its savepoint. Returns whether the transaction around it still stands."""
-        connection.execute(f"SAVEPOINT {_SAVEPOINT}")
+        connection.execute(_BEGIN)
         door = Door(connection, self._deadline, self._metadata, monotonic() + self._timeout)
         waiting.result, waiting.error = None, None
         try:
@@ -247,8 +246,8 @@ class Writer:
             _roll_back(connection)
             return False
         if waiting.error is not None:
-            connection.execute(f"ROLLBACK TO {_SAVEPOINT}")
-        connection.execute(f"RELEASE {_SAVEPOINT}")
+            connection.execute(_UNDO)
+        connection.execute(_END)
         return True
 
     def _take_one(self) -> Waiting | None:
