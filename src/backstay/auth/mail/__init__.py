@@ -1,0 +1,1 @@
+"""Mail to users: letters, their templates, the post office, SMTP, the mailbox of development."""

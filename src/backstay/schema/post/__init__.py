@@ -1,0 +1,1 @@
+"""What is sent to users, and who sends it: mail and texts."""
