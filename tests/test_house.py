@@ -39,7 +39,8 @@ DOORS = {
     "app": "Backstay",
     "fastapi": "CallerSession CurrentCaller",
     "observe": """
-        AccessDenied CallerLeft DatabaseConnected DatabaseLost MigrationApplied OBSERVATIONS Observation PoolExhausted
+        AccessDenied CallerLeft DatabaseConnected DatabaseLost MailDelayed MailFailed MailMissing MailSent
+        MigrationApplied OBSERVATIONS Observation PoolExhausted
         RequestFailed RequestFinished RequestRefused SchemaBehind ServerInformed ServerWarned Severity
         SheddingBegan SheddingEnded StartFailed Started StatementCompiled StatementSlow StopFailed Stopped Subscriber
         TokenRefused

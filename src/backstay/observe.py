@@ -253,6 +253,57 @@ class SchemaBehind(Observation):
     wanted: str
 
 
+# Mail --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MailSent(Observation):
+    """mail sent
+
+    ``kind`` is what it was for (``recovery``), or ``text`` for a text to a phone; ``id`` is the local part of the
+    mail's Message-ID.
+    """
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    kind: str
+    id: str
+    attempts: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MailDelayed(Observation):
+    """mail could not be sent; it will be tried again
+
+    ``seconds`` is how long until then.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    kind: str
+    id: str
+    attempts: int
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MailFailed(Observation):
+    """mail could not be sent, and will not be"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    kind: str
+    id: str
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailMissing(Observation):
+    """no mail can be sent: smtp_url is not set"""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+
 OBSERVATIONS: Final[tuple[type[Observation], ...]] = tuple(
     kind for kind in list(globals().values()) if isinstance(kind, type) and Observation in kind.__bases__
 )

@@ -1,0 +1,1 @@
+"""Texts to users' phones: who sends them."""
