@@ -1,0 +1,1 @@
+"""How often somebody may try: limits and locks that all workers share, and whom they are counted for."""
