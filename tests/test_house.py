@@ -33,8 +33,8 @@ REGISTRY_HOSTS = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npm",
 
 DOORS = {
     "__init__": """
-        Auth AuthUser Backstay Caller Event Hook Kind Request Resource Response Tenancy Using __version__
-        anyone current signed_in system
+        Apple Auth AuthUser Backstay Caller Discord Event Facebook GitHub GitLab Google Hook Kind LinkedIn Microsoft
+        OIDC Provider Request Resource Response Slack Tenancy Using __version__ anyone current signed_in system
     """,
     "app": "Backstay",
     "fastapi": "CallerSession CurrentCaller",

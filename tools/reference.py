@@ -226,7 +226,7 @@ def _described_class(name: str, found: type) -> Iterator[str]:
 _MADE = frozenset({"Answer", "Client", "Event", "Resource"})
 """Classes whose objects one is given, and does not make."""
 
-_INNER = frozenset({"assembly", "collected", "covers", "declarations"})
+_INNER = frozenset({"assembly", "collected", "covers", "declarations", "facts"})
 """What other rooms of the package ask for, and programs need not."""
 
 
@@ -236,7 +236,8 @@ def _signed(name: str, call: Callable[..., Any]) -> str:
     written = str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
     written = re.sub(r"<[^>]* at 0x[0-9a-f]+>|<[\w.]+(?:: [^>]*)?>", "...", written)
     result = signature.return_annotation
-    written = re.sub(r"'([^']*)'", r"\1", written)
+    # Annotations are quoted; so are texts that are defaults, and these stay so.
+    written = re.sub(r"= b?'[^']*'|'([^']*)'", lambda found: found[0] if found[1] is None else found[1], written)
     shown = f"{name}{written}" + (f" -> {result}" if isinstance(result, str) and result != "None" else "")
     if len(shown) > _WIDTH:
         inner = written.removeprefix("(").removesuffix(")")

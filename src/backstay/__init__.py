@@ -11,19 +11,43 @@ if TYPE_CHECKING:
     from backstay.schema.caller import Caller, anyone, current, signed_in, system
     from backstay.schema.declaration import Auth, AuthUser, Event, Hook, Kind, Resource, Tenancy
     from backstay.schema.exchange import Request, Response
+    from backstay.schema.providers.provider import Provider
+    from backstay.schema.providers.ready import (
+        OIDC,
+        Apple,
+        Discord,
+        Facebook,
+        GitHub,
+        GitLab,
+        Google,
+        LinkedIn,
+        Microsoft,
+        Slack,
+    )
     from backstay.schema.rule import Using
 
 __all__ = [
+    "OIDC",
+    "Apple",
     "Auth",
     "AuthUser",
     "Backstay",
     "Caller",
+    "Discord",
     "Event",
+    "Facebook",
+    "GitHub",
+    "GitLab",
+    "Google",
     "Hook",
     "Kind",
+    "LinkedIn",
+    "Microsoft",
+    "Provider",
     "Request",
     "Resource",
     "Response",
+    "Slack",
     "Tenancy",
     "Using",
     "__version__",
@@ -39,6 +63,19 @@ _PLACES = {
     "backstay.schema.caller": ("Caller", "anyone", "current", "signed_in", "system"),
     "backstay.schema.declaration": ("Auth", "AuthUser", "Event", "Hook", "Kind", "Resource", "Tenancy"),
     "backstay.schema.exchange": ("Request", "Response"),
+    "backstay.schema.providers.provider": ("Provider",),
+    "backstay.schema.providers.ready": (
+        "OIDC",
+        "Apple",
+        "Discord",
+        "Facebook",
+        "GitHub",
+        "GitLab",
+        "Google",
+        "LinkedIn",
+        "Microsoft",
+        "Slack",
+    ),
     "backstay.schema.rule": ("Using",),
 }
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}

@@ -1,0 +1,1 @@
+"""Who else may say who a user is."""
