@@ -34,7 +34,8 @@ REGISTRY_HOSTS = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npm",
 DOORS = {
     "__init__": """
         Apple Auth AuthUser Backstay Caller Discord Event Facebook GitHub GitLab Google Hook Kind LinkedIn Microsoft
-        OIDC Provider Request Resource Response Slack Tenancy Using __version__ anyone current signed_in system
+        OIDC Provider Request Resource Response Scope Slack Tenancy Using __version__ anyone current signed_in
+        system
     """,
     "app": "Backstay",
     "fastapi": "CallerSession CurrentCaller",

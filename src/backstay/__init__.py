@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Slack,
     )
     from backstay.schema.rule import Using
+    from backstay.schema.scope.declared import Scope
 
 __all__ = [
     "OIDC",
@@ -47,6 +48,7 @@ __all__ = [
     "Request",
     "Resource",
     "Response",
+    "Scope",
     "Slack",
     "Tenancy",
     "Using",
@@ -77,6 +79,7 @@ _PLACES = {
         "Slack",
     ),
     "backstay.schema.rule": ("Using",),
+    "backstay.schema.scope.declared": ("Scope",),
 }
 _PLACE = {name: place for place, names in _PLACES.items() for name in names}
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,6 +32,9 @@ from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
 from backstay.server.assembly import Assembly
 from backstay.settings import Settings, load
+
+if TYPE_CHECKING:
+    from backstay.schema.scope.declared import Scope
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -138,6 +141,26 @@ class Backstay:
         self._declarations.functions.append(FunctionDeclaration(call, place()))
         self._forget()
         return call
+
+    def scope(self, name: str, description: str = "") -> Scope:
+        """Declare what keys of programs may be let do; without any scope there are no such keys.
+
+        Arguments:
+            name: ``notes:read``; ``*`` is the scope that lets all that a key's owner may.
+            description: for the owner, who chooses among the scopes.
+
+        Returns:
+            The scope, to be told what it allows: ``scope.allow(notes, select=anyone)``.
+        """
+        from backstay.schema.scope.declared import Scope
+
+        scope = Scope(name, description, place())
+        same = next((each for each in self._declarations.scopes if each.name == name), None)
+        if same is not None:
+            raise DeclarationError(f"{scope.place}: the scope {name!r} was declared already, at {same.place}.")
+        self._declarations.scopes.append(scope)
+        self._forget()
+        return scope
 
     def mount(self, path: str, app: Callable[..., Any]) -> None:
         """Serve another ASGI application (FastAPI, Starlette ...) under a path of this one."""

@@ -29,6 +29,7 @@ from sqlalchemy.sql.elements import (
 from backstay.errors import InvalidClaims, RequestError
 from backstay.schema.caller import ASSURANCE, ASSURANCE_LEVELS, Caller, CallerAttribute, Role, SignedIn
 from backstay.schema.kind import Canonical, Kind, kind_of
+from backstay.schema.scope.held import Held
 
 # Questions and answers ---------------------------------------------------------------------------------------
 
@@ -151,6 +152,8 @@ def _collect_terms(rule: Any, found: list[Question]) -> None:
             _collect_terms(clause, found)
     elif _is_negation(rule) or _is_affirmation(rule):
         _collect_terms(rule.element, found)
+    elif isinstance(rule, Held):
+        found.append(Question(rule, rule.ask))
     elif _is_term(rule):
         found.append(Question(rule, lambda caller: _evaluate(rule, caller)))
 
@@ -172,7 +175,7 @@ def _is_affirmation(element: Any) -> bool:
 
 def _is_term(element: Any) -> bool:
     """Whether an expression speaks of the caller alone, and Python can decide it."""
-    if isinstance(element, SignedIn):
+    if isinstance(element, SignedIn | Held):
         return True
     if not isinstance(element, BinaryExpression) or element.operator not in _COMPARE:
         return False

@@ -43,6 +43,10 @@ class Role(Enum):
     SERVICE = "service_role"
 
 
+EVERY_SCOPE: Final = "*"
+"""The scope of a program's key that lets all that its owner may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks.
@@ -50,7 +54,8 @@ class Caller:
     ``id`` is the user's id as text (the token's ``sub``), None for anonymous callers and keys. ``claims`` are the
     verified token's claims; empty without a token. ``local`` are the settings of the database in each transaction that
     answers this caller (:class:`~backstay.dialects.features.Features` ``local_settings``). ``timezone`` is the zone in
-    which they want moments shown; None: UTC.
+    which they want moments shown; None: UTC. ``scopes`` are those of the program's key that speaks for the caller;
+    None: it is no such key, and the caller may do all that the rules let them.
     """
 
     id: str | None = None
@@ -58,6 +63,11 @@ class Caller:
     role: Role = Role.ANON
     local: Local = ()
     timezone: Zone | None = None
+    scopes: frozenset[str] | None = None
+
+    def holds(self, *scopes: str) -> bool:
+        """Whether one of these scopes is the caller's, as all are of a caller without a program's key."""
+        return self.scopes is None or EVERY_SCOPE in self.scopes or not self.scopes.isdisjoint(scopes)
 
     @property
     def signed_in(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from types import GenericAlias
@@ -37,6 +37,7 @@ from backstay.schema.naming import name_constraints
 from backstay.schema.relate import relate, uniques_of
 from backstay.schema.relation import Cardinality, Name, Relation
 from backstay.schema.rule import Place, Rule, Rules, Using
+from backstay.schema.scope.held import limit
 from backstay.schema.served import Argument, Function, Reflected, Schema, Served, SQLFunction
 
 _SESSION_PARAMETERS = 1
@@ -116,6 +117,7 @@ class _Collection:
             tenants=tenants,
             sql_functions=self.sql_functions(functions),
             search_language=self.search_language,
+            scopes={each.name: each for each in self.declarations.scopes},
             findings=tuple(self.findings),
         )
 
@@ -309,55 +311,77 @@ class _Collection:
 
     def rules(self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None) -> Rules:
         """The rules of a resource. One that is refused is as if it were not there: nobody."""
-        asked = declared.asked
-        old = check = asked.update
-        if isinstance(asked.update, Using):
-            old, check = asked.update.old, asked.update.check
 
-        def rule(operation: str, expression: Any) -> Rule | None:
-            return self.rule(declared, table, tenants, operation, expression)
+        def rule(operation: str) -> Rule | None:
+            return self.rule(declared, table, tenants, operation)
 
         return Rules(
-            select=rule("select", asked.select),
-            insert=rule("insert", asked.insert),
-            update=rule("update", old),
-            update_check=rule("update", check),
-            delete=rule("delete", asked.delete),
+            select=rule("select"),
+            insert=rule("insert"),
+            update=rule("update"),
+            update_check=rule("update_check"),
+            delete=rule("delete"),
         )
 
-    def rule(
-        self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None, operation: str, expression: Any
-    ) -> Rule | None:
+    def rule(self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None, operation: str) -> Rule | None:
         """One rule, woven."""
-        if expression is None:
-            return None
         is_reflected = any(declared.place == each.reflection.place for each in self.reflected)
-        name = f"{operation} of {'app.reflect()' if is_reflected else table.name}"
-        element = self.element(declared, name, expression)
+        name = f"{operation.removesuffix('_check')} of {'app.reflect()' if is_reflected else table.name}"
+        woven = self.woven(declared, declared.asked.rule(operation), (name, declared.place), table, tenants)
+        if woven is None:
+            return None
+        rule = narrow(woven, table, tenants)
+        if self.declarations.scopes:
+            rule = limit(rule, dict(self.extents(declared, table, tenants, operation)))
+        return Rule(name, rule, declared.place)
+
+    def extents(
+        self, declared: Resource[Any], table: sa.Table, tenants: Tenants | None, operation: str
+    ) -> Iterator[tuple[str, ColumnElement[Any]]]:
+        """How far each scope lets keys do something with a resource, by the scope's name."""
+        for scope in self.declarations.scopes:
+            name = f"{operation.removesuffix('_check')} of {table.name} in the scope {scope.name}"
+            asked = [(each.asked.rule(operation), each.place) for each in scope.grants if each.resource is declared]
+            found = [self.woven(declared, rule, (name, place), table, tenants) for rule, place in asked]
+            ways = [each for each in found if each is not None]
+            if ways:
+                yield scope.name, sa.or_(*ways)
+
+    def woven(
+        self,
+        declared: Resource[Any],
+        expression: Any,
+        said: tuple[str, Place],
+        table: sa.Table,
+        tenants: Tenants | None,
+    ) -> ColumnElement[Any] | None:
+        """An expression that is said by a name, at a place, of the rows of a table; None where it is refused."""
+        name, place = said
+        element = None if expression is None else self.element(declared, name, place, expression)
         if element is None:
             return None
         try:
             woven = weave(element, table, tenants)
         except DeclarationError as error:
-            self.report(declared.place, declared.model, "BS101", f"{name}: {error.message}", error.hint)
+            self.report(place, declared.model, "BS101", f"{name}: {error.message}", error.hint)
             return None
         refusals = refuse(woven, table)
         for refusal in refusals:
-            self.report(declared.place, declared.model, refusal.code, f"{name}: {refusal.message}", refusal.hint)
-        return None if refusals else Rule(name, narrow(woven, table, tenants), declared.place)
+            self.report(place, declared.model, refusal.code, f"{name}: {refusal.message}", refusal.hint)
+        return None if refusals else woven
 
-    def element(self, declared: Resource[Any], name: str, expression: Any) -> ColumnElement[Any] | None:
+    def element(self, declared: Resource[Any], name: str, place: Place, expression: Any) -> ColumnElement[Any] | None:
         """A rule as an SQL expression; None for what is none."""
         if isinstance(expression, Using):
             message, hint = f"{name}: Using(...) is for update= alone", "Give insert= and delete= one expression each."
-            self.report(declared.place, declared.model, "BS110", message, hint)
+            self.report(place, declared.model, "BS110", message, hint)
             return None
         if isinstance(expression, bool) or not hasattr(expression, "__clause_element__") | isinstance(
             expression, sa.ClauseElement
         ):
             hint = "Write `anyone`, `signed_in`, or a comparison of columns. To let nobody, leave the rule out."
             message = f"{name}: {expression!r} is a value of Python, not an SQL expression"
-            self.report(declared.place, declared.model, "BS103", message, hint)
+            self.report(place, declared.model, "BS103", message, hint)
             return None
         return sa.sql.coercions.expect(sa.sql.roles.WhereHavingRole, expression)  # type: ignore[no-any-return]
 
@@ -367,7 +391,8 @@ class _Collection:
         """Every function of Python by its name; of two with one name the first."""
         found: dict[Name, Function] = {}
         for declared in self.declarations.functions:
-            function = _function(declared, self.schemas[0])
+            scopes = {each.name for each in self.declarations.scopes if declared.call in each.functions}
+            function = _function(declared, self.schemas[0], frozenset(scopes))
             if function.name in found:
                 message = f"`{function.name[1]}` is already a function, declared at {found[function.name].place}"
                 self.findings.append(Finding("BS184", message, "Give it another name.", function.place))
@@ -388,9 +413,8 @@ class _Collection:
 
     def caller_rule(self, reflection: Reflection, word: str) -> Rule | None:
         """Who may call the functions of the database: a rule that speaks of the caller alone."""
-        expression = getattr(reflection.asked, word)
         nothing = Resource(sa.Table("functions", sa.MetaData()), reflection.asked, reflection.place)  # type: ignore[arg-type, var-annotated]
-        return self.rule(nothing, table_of(nothing.model), None, word, expression)
+        return self.rule(nothing, table_of(nothing.model), None, word)
 
 
 # Models ------------------------------------------------------------------------------------------------------
@@ -462,7 +486,7 @@ def _doc(model: type[Any] | sa.Table) -> str | None:
 # Functions ---------------------------------------------------------------------------------------------------
 
 
-def _function(declared: FunctionDeclaration, schema: str) -> Function:
+def _function(declared: FunctionDeclaration, schema: str, scopes: frozenset[str]) -> Function:
     call = declared.call
     parameters = tuple(inspect.signature(call).parameters.values())[_SESSION_PARAMETERS:]
     hints = hints_of(call)
@@ -478,6 +502,7 @@ def _function(declared: FunctionDeclaration, schema: str) -> Function:
         returns=hints.get("return"),
         place=declared.place,
         description=inspect.getdoc(call) or "",
+        scopes=scopes,
     )
 
 

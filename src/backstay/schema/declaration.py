@@ -18,6 +18,9 @@ from backstay.schema.caller import Caller
 from backstay.schema.exchange import Request
 from backstay.schema.rule import Expression, Place, Using
 
+if TYPE_CHECKING:
+    from backstay.schema.scope.declared import Scope
+
 T = TypeVar("T")
 
 Hook: TypeAlias = Callable[[AsyncSession, T], Awaitable[None]]
@@ -138,6 +141,15 @@ class Asked:
     readonly: Sequence[ColumnExpressionArgument[Any]] = ()
     cache: timedelta | None = None
 
+    def rule(self, operation: str) -> Expression | Using | None:
+        """What was given for ``select``, ``insert``, ``update``, ``update_check`` or ``delete``; None: nothing."""
+        if operation == "update_check":
+            return self.update.check if isinstance(self.update, Using) else self.update
+        if operation == "update":
+            return self.update.old if isinstance(self.update, Using) else self.update
+        given: Expression | Using | None = getattr(self, operation)
+        return given
+
 
 @dataclass(frozen=True, slots=True)
 class Reflection:
@@ -167,6 +179,7 @@ class Declarations:
     resources: list[Resource[Any]] = field(default_factory=list)
     reflections: list[Reflection] = field(default_factory=list)
     functions: list[FunctionDeclaration] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=list)
 
 
 # Searches ----------------------------------------------------------------------------------------------------

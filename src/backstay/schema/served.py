@@ -21,6 +21,7 @@ from backstay.schema.rule import Place, Rule, Rules
 if TYPE_CHECKING:
     from backstay.schema.check.finding import Finding
     from backstay.schema.kind import Kind as ValueKind
+    from backstay.schema.scope.declared import Scope
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,6 +98,7 @@ class Function:
         body: the one parameter that takes the whole body of a request, in place of ``arguments``.
         known: what those parameters are given that no request gives, by name: ``Request``, ``Caller``.
         returns: the annotation.
+        scopes: the names of those that let a program's key call it.
     """
 
     name: Name
@@ -108,6 +110,7 @@ class Function:
     returns: Any
     place: Place
     description: str
+    scopes: frozenset[str] = frozenset()
 
 
 class Shape(Enum):
@@ -225,6 +228,7 @@ class Schema:
         tenants: whose rows are whose, and which tenant is the caller's.
         sql_functions: the database's own functions, the overloads of each name.
         search_language: the text-search configuration of searches that name none, and of the indexes.
+        scopes: by name, what keys of programs may be let do; none: there are no such keys.
         findings: what was found wrong while all this was collected.
     """
 
@@ -236,6 +240,7 @@ class Schema:
     tenants: Tenants | None = None
     sql_functions: Mapping[Name, tuple[SQLFunction, ...]] = field(default_factory=dict)
     search_language: str = "english"
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property

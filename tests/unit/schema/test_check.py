@@ -425,6 +425,38 @@ async def right(db: AsyncSession) -> None: ...
 async def _hidden(db: AsyncSession) -> None: ...
 """
     ),
+    "scopes": note(
+        """
+notes = app.resource(Note, select=Note.public, write=Note.author_id == me.id)
+
+@app.function
+async def count(db: AsyncSession) -> int: ...
+
+async def unknown(db: AsyncSession) -> int: ...
+
+fine = app.scope("notes:read", "Read notes.")
+fine.allow(notes, select=anyone)
+fine.allow_call(count)
+app.scope("*")
+app.scope("empty")  # BS172
+
+stranger = app.scope("stranger")  # BS171
+stranger.allow_call(unknown)
+stranger.allow(Resource(Note, notes.asked, notes.place), select=anyone)  # BS171
+
+ruled = app.scope("ruled")
+ruled.allow(notes, select=User.id == me.id)  # BS102
+ruled.allow(notes, write=True)  # BS103
+ruled.allow(notes, delete=Note.public and Note.public)  # BS104
+ruled.allow(notes, insert=Using(anyone, check=anyone))  # BS110
+"""
+    ),
+    "a scope of what nobody may": note(
+        """
+notes = app.resource(Note, select=Note.public)
+app.scope("notes").allow(notes, write=anyone)  # BS172
+"""
+    ),
 }
 
 

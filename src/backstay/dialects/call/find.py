@@ -35,7 +35,7 @@ def find_function(schema: Schema, query: Call, caller: Caller) -> Callee:
     Raises:
         UnknownFunction: in PostgREST's words, with the closest name or list of parameters.
         AmbiguousFunction: several of the database's functions are meant.
-        PermissionDenied: so they are, and the caller may call none of them.
+        PermissionDenied: so they are, and the caller may call none of them; or no scope of their key lets them.
     """
     name = (query.schema, query.function)
     function = schema.functions.get(name)
@@ -48,11 +48,13 @@ def find_function(schema: Schema, query: Call, caller: Caller) -> Callee:
         raise _ambiguous(found)
     if not found:
         raise _unknown(schema, query, overloads, caller)
+    if isinstance(found[0], Function) and not _may_know(found[0], caller):
+        raise PermissionDenied(f"permission denied for function {query.function}")
     return found[0]
 
 
 def _may_know(function: Callee, caller: Caller) -> bool:
-    return isinstance(function, Function) or may_call(function, caller)
+    return caller.holds(*function.scopes) if isinstance(function, Function) else may_call(function, caller)
 
 
 def takes_text(annotation: Any) -> bool:
@@ -141,7 +143,9 @@ def _hint(schema: Schema, query: Call, overloads: Sequence[Callee], given: str, 
 
 def _names(schema: Schema, space: str, caller: Caller) -> Iterator[str]:
     """The names of the functions that the caller may call."""
-    yield from (name for each, name in schema.functions if each == space)
+    yield from (
+        name for (each, name), function in schema.functions.items() if each == space and _may_know(function, caller)
+    )
     for (each, name), overloads in schema.sql_functions.items():
         if each == space and any(may_call(function, caller) for function in overloads):
             yield name

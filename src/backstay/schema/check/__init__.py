@@ -7,6 +7,7 @@ from backstay.schema.check.functions import check_functions
 from backstay.schema.check.relations import check_relations
 from backstay.schema.check.resources import check_resources
 from backstay.schema.check.rules import check_rules
+from backstay.schema.check.scopes import check_scopes
 from backstay.schema.check.tenants import check_tenants
 from backstay.schema.declaration import Declarations
 from backstay.schema.served import Schema
@@ -28,5 +29,6 @@ def check(schema: Schema, declarations: Declarations) -> list[Finding]:
         *check_relations(schema),
         *check_tenants(schema, declarations),
         *check_functions(schema, declarations),
+        *check_scopes(declarations),
     ]
     return sorted(dict.fromkeys(found), key=lambda each: (each.place.file, each.place.line, each.code))

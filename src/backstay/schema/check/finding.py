@@ -81,6 +81,9 @@ CODES: Final = _codes(
     ("BS163", "error", "`Tenancy(current=...)` is not an attribute of the caller, or not of the column's type."),
     ("BS164", "warning", "A tenant's column may be NULL: such rows belong to nobody."),
     ("BS165", "warning", "A tenant's column has no index."),
+    # Scopes
+    ("BS171", "error", "A scope allows what the application does not serve."),
+    ("BS172", "warning", "A scope allows nothing, or what nobody may."),
     # Hooks and functions
     ("BS181", "error", "A hook is not an async function of a session and a row."),
     ("BS182", "error", "A function is not an async function of a session and annotated parameters."),

@@ -31,6 +31,9 @@ def check_rules(schema: Schema, declarations: Declarations) -> Iterator[Finding]
     for reflection in declarations.reflections:
         yield from _missing("what app.reflect() finds", reflection.asked, reflection.place)
         yield from spelling.pythonic_rules(reflection.place)
+    for scope in declarations.scopes:
+        for grant in scope.grants:
+            yield from spelling.pythonic_rules(grant.place)
     for served in schema.resources.values():
         yield from _never(served)
         yield from _callers(schema, served)

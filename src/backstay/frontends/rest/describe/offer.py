@@ -43,7 +43,7 @@ def offer(schema: Schema, name: str, caller: Caller) -> Offer:
     resources = [each for each in schema.resources.values() if each.name[0] == name]
     return Offer(
         tuple((served, methods) for served in resources if (methods := _methods(served, caller))),
-        tuple(each for each in schema.functions.values() if each.name[0] == name),
+        tuple(each for each in schema.functions.values() if each.name[0] == name and caller.holds(*each.scopes)),
         tuple(_callable(schema, name, caller)),
     )
 
