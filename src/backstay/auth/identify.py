@@ -7,10 +7,10 @@ import math
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from backstay.auth.claim import ABSENT, follow
-from backstay.auth.keys import PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
+from backstay.auth.keys import PROGRAM_PREFIX, PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
 from backstay.auth.token import verify
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.local import under_role
@@ -18,30 +18,39 @@ from backstay.errors import AnonymousDisabled, InvalidClaims, InvalidKey, Secret
 from backstay.schema.caller import ANONYMOUS, SERVICE, Caller, Role
 from backstay.schema.kind.encode import is_unicode
 
+if TYPE_CHECKING:
+    from backstay.auth.programs.met import MetKeys
+
 _ROLES: Final = {role.value: role for role in Role}
 _ROLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 
 
 def identify(
-    headers: Mapping[str, str], keys: Keys, verified: VerifiedTokens | None = None, *, now: float | None = None
+    headers: Mapping[str, str],
+    keys: Keys,
+    verified: VerifiedTokens | None = None,
+    *,
+    met: MetKeys | None = None,
+    now: float | None = None,
 ) -> Caller:
     """Who sent a request with these headers.
 
     ``Authorization: Bearer`` says who it is, and where it is absent ``apikey`` does; either holds a user's token, a
-    key in token form, or an opaque key. An ``apikey`` beside another token must be good, but gives nothing.
-    Any other scheme of Authorization is left unread, as PostgREST does.
+    key in token form, an opaque key, or a program's. An ``apikey`` beside another token must be good, but gives
+    nothing. Any other scheme of Authorization is left unread, as PostgREST does.
 
     Arguments:
         headers: names in lower case; repeated ones joined with ``, ``.
         keys: what to trust.
         verified: the tokens and keys found good before, which are looked up and added to. A guess cannot be timed
             by it: what is looked up is a keyed hash of the whole text.
+        met: the programs' keys that the database was asked for just now; None: there are none.
         now: the time, in seconds since 1970 (default: the clock's).
 
     Raises:
         SecretMissing: there is a token, and no key to verify it by (PGRST300).
         InvalidToken, InvalidClaims: the token is not good (PGRST301, PGRST303).
-        InvalidKey: the opaque key is not known.
+        InvalidKey: the opaque key, or the program's, is not known.
         AnonymousDisabled: there is no token, and the settings ask for one (PGRST302).
         SecretKeyInBrowser: a browser sent the secret key.
     """
@@ -56,10 +65,10 @@ def identify(
             verified.remember((None, None), caller, math.inf)
         return caller
     time_now = time.time() if now is None else now
-    caller = _who(token, keys, verified, time_now, is_apikey=bearer is None)
+    caller = _who(token, keys, verified, met, time_now, is_apikey=bearer is None)
     holder = caller
     if apikey is not None and apikey != token:
-        holder = _who(apikey, keys, verified, time_now, is_apikey=True)
+        holder = _who(apikey, keys, verified, met, time_now, is_apikey=True)
     if caller.role is Role.SERVICE or holder.role is Role.SERVICE:
         if not keys.secret_in_browser and comes_from_browser(headers):
             raise SecretKeyInBrowser(hint="Use the publishable key here, and the secret key only on servers.")
@@ -94,10 +103,24 @@ def _bearer(authorization: str | None) -> str | None:
     return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
-def _who(token: str, keys: Keys, verified: VerifiedTokens | None, now: float, *, is_apikey: bool) -> Caller:
+def shown_keys(headers: Mapping[str, str]) -> list[str]:
+    """What a request shows that looks like a program's key, which only the database knows.
+
+    Arguments:
+        headers: as :func:`identify` takes them.
+    """
+    shown = (_bearer(headers.get("authorization")), headers.get("apikey"))
+    return [each for each in shown if each is not None and each.startswith(PROGRAM_PREFIX)]
+
+
+def _who(
+    token: str, keys: Keys, verified: VerifiedTokens | None, met: MetKeys | None, now: float, *, is_apikey: bool
+) -> Caller:
     known = verified.find(token, now) if verified is not None else None
     if known is not None:
         return known
+    if token.startswith(PROGRAM_PREFIX):
+        return _program(token, keys, verified, met, now)
     opaque = _find_opaque(token, keys)
     if opaque is not None:
         if verified is not None:
@@ -109,6 +132,16 @@ def _who(token: str, keys: Keys, verified: VerifiedTokens | None, now: float, *,
     caller = _caller(claims, keys)
     if verified is not None:
         verified.keep(token, caller, claims.get("exp"))
+    return caller
+
+
+def _program(token: str, keys: Keys, verified: VerifiedTokens | None, met: MetKeys | None, now: float) -> Caller:
+    if met is None:
+        raise InvalidKey
+    known = met.recall(token, now)
+    caller = in_database(known.caller, keys) if keys.database_roles else known.caller
+    if verified is not None:
+        verified.keep(token, caller, known.until)
     return caller
 
 

@@ -26,6 +26,7 @@ VerificationKey: TypeAlias = "bytes | PublicKey"
 
 PUBLISHABLE_PREFIX: Final = "sb_publishable_"
 SECRET_PREFIX: Final = "sb_secret_"
+PROGRAM_PREFIX: Final = "bsk_"
 LEAST_SECRET: Final = 32
 
 _ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {

@@ -1,0 +1,1 @@
+"""Keys of programs: what scripts and other servers show, in the name of a user or of a tenant."""

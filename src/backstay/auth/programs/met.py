@@ -1,0 +1,99 @@
+"""Keys of programs met lately. The database is asked for each once a second at most, which is how long a key that was
+revoked, or whose owner was banned, may still be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from backstay.auth.keys import digest
+from backstay.auth.programs.key import read_id
+from backstay.auth.programs.record import Record
+from backstay.errors import InvalidKey
+from backstay.schema.caller import Caller
+
+Find: TypeAlias = Callable[[str], Awaitable[Record | None]]
+"""Finds the key of an id, if there is one that may be used."""
+
+FRESH: Final = 0.9
+"""Seconds for which what the database said of a key is taken for true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who shows a key, and until when, in seconds since 1970, that is known without asking again."""
+
+    caller: Caller
+    until: float
+
+
+class MetKeys:
+    """Who shows a program's key. The keys met last are kept in memory, by their text.
+
+    Arguments:
+        find: asks the database.
+        note: is told of every key that was found good, and when.
+        capacity: how many are kept.
+    """
+
+    def __init__(self, find: Find, note: Callable[[Record, float], None], *, capacity: int) -> None:
+        self._find = find
+        self._note = note
+        self._capacity = max(capacity, 2)
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    async def meet(self, shown: Iterable[str]) -> None:
+        """Ask the database for keys that a request shows, unless it was asked just now."""
+        for text in shown:
+            if self._fresh(text, time.time()) is None:
+                await self._ask(text)
+
+    def recall(self, text: str, now: float) -> Known:
+        """Who shows a key that was met just now.
+
+        Raises:
+            InvalidKey: there is no such key, or no longer.
+        """
+        known = self._fresh(text, now)
+        if known is None:
+            raise InvalidKey
+        return known
+
+    def _fresh(self, text: str, now: float) -> Known | None:
+        known = self._known.get(text)
+        if known is None or now < known.until:
+            return known
+        del self._known[text]
+        return None
+
+    async def _ask(self, text: str) -> None:
+        """Ask once, however many requests show the key meanwhile."""
+        task = self._asking.get(text)
+        if task is None:
+            task = self._asking[text] = asyncio.create_task(self._look_up(text))
+            task.add_done_callback(lambda done: self._asked(text, done))
+        # A request that is given up does not take the answer from the others.
+        await asyncio.shield(task)
+
+    def _asked(self, text: str, done: asyncio.Task[None]) -> None:
+        del self._asking[text]
+        if not done.cancelled():
+            done.exception()
+
+    async def _look_up(self, text: str) -> None:
+        asked = time.time()
+        id = read_id(text)
+        record = None if id is None else await self._find(id)
+        end = None if record is None else record.end(digest(text))
+        if record is None or end is None or end <= asked:
+            return
+        self._note(record, asked)
+        self._known[text] = Known(record.caller(), min(end, asked + FRESH))
+        while len(self._known) > self._capacity:
+            self._known.popitem(last=False)
