@@ -22,6 +22,8 @@ from backstay.errors import BackstayError, DeclarationError, SchemaBehind
 from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.errors import render
 from backstay.schema.caller import Caller, Role
+from backstay.server.admission.admission import Waiting
+from backstay.server.admission.queue import INTERVAL, MANY
 from backstay.server.edge import Edge, FrontEnd
 from backstay.server.mounts import Mount
 from backstay.server.pages import load_pages
@@ -39,9 +41,9 @@ QUICK = 1.0
 
 
 class Served:
-    """A tiny application behind the front door."""
+    """A tiny application behind the front door; ``waiting`` says what waits for its database."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Waiting | None = None) -> None:
         self.began = asyncio.Event()
         self.stopped = asyncio.Event()
         keys = read_keys(SETTINGS)
@@ -53,6 +55,7 @@ class Served:
             mounts=[Mount("/guest", self.guest)],
             pages=load_pages(),
             patience=timedelta(milliseconds=400),
+            waiting=waiting,
         )
 
     async def answer(self, request: Request, caller: Caller) -> Response:
@@ -250,6 +253,23 @@ async def test_what_http_forbids_is_refused_at_once(port: int) -> None:
         if status not in allowed or took > QUICK:
             wrong[name] = (status, took)
     assert wrong == {}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+async def test_who_is_refused_for_the_crowd_keeps_the_connection(server: str) -> None:
+    served = Served(waiting=lambda writing: (MANY + 1, 1.0))
+    post, small, large = head(POST, "Content-Length: 3"), b"abc", b"a" * 20_000
+    async with SERVERS[server](served.edge) as port, connect(port) as connection:
+        connection.send(head(GET))
+        assert (await connection.answer())[0] == 200
+        await asyncio.sleep(INTERVAL * 2)
+        for pieces in ([head(GET)], [post + small], [post, small], [head(POST, "Content-Length: 20000"), large]):
+            for piece in pieces:
+                connection.send(piece)
+                await asyncio.sleep(0.005)
+            status, headers, body = await connection.answer()
+            assert (status, json.loads(body)["code"], headers.get("connection")) == (503, "53300", None)
+            assert "retry-after" in headers
 
 
 async def test_after_a_refusal_no_second_request_is_read_from_the_connection(port: int) -> None:

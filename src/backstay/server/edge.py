@@ -37,7 +37,7 @@ from backstay.observe import (
 )
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.admission.admission import Admission, Waiting
-from backstay.server.admission.refusal import Refusal, rough_head
+from backstay.server.admission.refusal import WITHOUT_BODY, Refusal, rough_head
 from backstay.server.asgi import Message, Receive, Scope, Send, frame, send_spool
 from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
@@ -201,6 +201,8 @@ class Edge:
             return
         await send(ready[0])
         await send(ready[1])
+        if scope["method"] not in WITHOUT_BODY:
+            await self._refusal.hold()
 
     async def _serve_front_end(self, front_end: FrontEnd, head: Head, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

@@ -79,6 +79,7 @@ class Crowd:
 
     def __init__(self, settings: Settings = SETTINGS, *, cost: float = 0.002, waiting: Any = None) -> None:
         self.cost = cost
+        self.read = 0
         self.edge = Edge(
             [FrontEnd("/rest/v1", self.answer)],
             identify=lambda headers: ANONYMOUS,
@@ -99,6 +100,7 @@ class Crowd:
         sent: list[Any] = []
 
         async def receive() -> Any:
+            self.read += 1
             return {"type": "http.request", "body": b"{}", "more_body": False}
 
         async def send(message: Any) -> None:
@@ -232,8 +234,25 @@ async def test_a_write_is_refused_with_its_body_dropped() -> None:
     assert status == 503
     assert b"connection" not in headers
     assert json.loads(body)["code"] == "53300"
+    assert crowd.read == 0
+    status, headers, _ = await crowd.ask("POST", headers=[(b"content-length", b"20000")])
+    assert (status, b"connection" in headers, crowd.read) == (503, False, 1)
     status, headers, _ = await crowd.ask("POST", headers=[(b"content-length", b"9" * 12)])
     assert (status, headers[b"connection"]) == (503, b"close")
+    for unsure in ((b"transfer-encoding", b"chunked"), (b"content-length", b"x")):
+        status, headers, _ = await crowd.ask("POST", headers=[unsure])
+        assert (status, headers[b"connection"]) == (503, b"close")
+
+
+async def test_a_page_of_an_origin_that_may_call_is_told_of_its_refusal() -> None:
+    line = Line()
+    line.writes = line.reads
+    crowd = Crowd(replace(SETTINGS, cors_origins=("https://a.example",)), cost=0, waiting=line)
+    await behind(crowd)
+    origin, sizes = (b"origin", b"https://a.example"), (b"0", b"2", b"20000", b"9" * 12)
+    for headers in ([origin], *([origin, (b"content-length", size)] for size in sizes)):
+        status, answered, _ = await crowd.ask("POST", headers=headers)
+        assert (status, answered[b"access-control-allow-origin"]) == (503, b"https://a.example")
 
 
 async def test_a_refusal_says_why_and_when_to_come_again() -> None:
