@@ -41,9 +41,10 @@ DOORS = {
     "fastapi": "CallerSession CurrentCaller",
     "observe": """
         AccessDenied CallerLeft DatabaseConnected DatabaseLost MailDelayed MailFailed MailMissing MailSent
-        MigrationApplied OBSERVATIONS Observation PoolExhausted
-        RequestFailed RequestFinished RequestRefused SchemaBehind ServerInformed ServerWarned Severity
-        SheddingBegan SheddingEnded StartFailed Started StatementCompiled StatementSlow StopFailed Stopped Subscriber
+        MigrationApplied Observation OBSERVATIONS PoolExhausted RepetitionFailed RequestFailed RequestFinished
+        RequestRefused RevocationsFound RevocationsLost SchemaBehind ServerInformed ServerWarned Severity
+        SheddingBegan SheddingEnded SigningKeysChanged SigningKeysUnreadable Started StartFailed StatementCompiled
+        StatementSlow StopFailed Stopped Subscriber
         TokenRefused
         describe escape is_observed observe redact start_logging subscribe
     """,

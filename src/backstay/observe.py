@@ -165,12 +165,57 @@ class TokenRefused(Observation):
 
 
 @dataclass(frozen=True, slots=True)
+class SigningKeysChanged(Observation):
+    """signing keys changed
+
+    ``names`` are the names (``kid``) of those there are now.
+    """
+
+    names: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeysUnreadable(Observation):
+    """the changed signing keys cannot be read; those from before hold"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationsLost(Observation):
+    """it cannot be read which sessions have ended; after some seconds users are refused"""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationsFound(Observation):
+    """it can be read again which sessions have ended"""
+
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class AccessDenied(Observation):
     """access denied"""
 
     route: str
     code: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepetitionFailed(Observation):
+    """something that is done again and again failed; it is tried again
+
+    ``name`` says what.
+    """
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    name: str
+    error: BaseException
 
 
 # The database ------------------------------------------------------------------------------------------------
@@ -448,6 +493,8 @@ _BLOTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         ),
         r"\1\2[...]",
     ),
+    # A private key or a secret, as a JSON Web Key writes it.
+    (re.compile(r"(['\"](?:d|p|q|dp|dq|qi|k)['\"]\s*:\s*)(['\"])[A-Za-z0-9_-]{16,}\2"), r"\1\2[...]\2"),
     # What the drivers put into an exception's text: rows and bound values.
     (re.compile(r"(?m)^(\s*DETAIL:).*$"), r"\1 [...]"),
     (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), "[parameters: ...]"),

@@ -29,6 +29,12 @@ class Settings:
     database: str = _setting("", "Database URL; empty: the one the application file gives.", secret=True)
     jwt_secret: str = _setting("", "Secret that signs and verifies HS256 tokens (32 bytes or more).", secret=True)
     jwks: str = _setting("", "File (or JSON text) with the public keys for RS256, ES256 and EdDSA tokens.")
+    signing_keys: str = _setting(
+        "",
+        "File (or JSON text) with the private keys that sign tokens, which `backstay keys rotate` makes; empty: "
+        "jwt_secret signs.",
+        secret=True,
+    )
     jwt_audience: str = _setting("", "Audience that a token must name; empty: any.")
     jwt_role_claim: str = _setting("role", "Claim that holds the caller's role: a name or a JSON path.")
     publishable_key: str = _setting("", "The key front ends carry (sb_publishable_...): role anon.")

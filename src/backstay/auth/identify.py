@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backstay.auth.claim import ABSENT, follow
 from backstay.auth.keys import PROGRAM_PREFIX, PUBLISHABLE_PREFIX, SECRET_PREFIX, Keys, digest
+from backstay.auth.revoked import Revocations
 from backstay.auth.token import verify
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.local import under_role
@@ -31,6 +32,7 @@ def identify(
     verified: VerifiedTokens | None = None,
     *,
     met: MetKeys | None = None,
+    revoked: Revocations | None = None,
     now: float | None = None,
 ) -> Caller:
     """Who sent a request with these headers.
@@ -45,11 +47,14 @@ def identify(
         verified: the tokens and keys found good before, which are looked up and added to. A guess cannot be timed
             by it: what is looked up is a keyed hash of the whole text.
         met: the programs' keys that the database was asked for just now; None: there are none.
+        revoked: the tokens that are dead before they expire. Those remembered are not: revoking forgets them.
         now: the time, in seconds since 1970 (default: the clock's).
 
     Raises:
         SecretMissing: there is a token, and no key to verify it by (PGRST300).
         InvalidToken, InvalidClaims: the token is not good (PGRST301, PGRST303).
+        SessionEnded: the token was good, and is revoked.
+        RevocationsUnknown: whether it is cannot be told now.
         InvalidKey: the opaque key, or the program's, is not known.
         AnonymousDisabled: there is no token, and the settings ask for one (PGRST302).
         SecretKeyInBrowser: a browser sent the secret key.
@@ -65,10 +70,10 @@ def identify(
             verified.remember((None, None), caller, math.inf)
         return caller
     time_now = time.time() if now is None else now
-    caller = _who(token, keys, verified, met, time_now, is_apikey=bearer is None)
+    caller = _who(token, keys, verified, met, revoked, time_now, is_apikey=bearer is None)
     holder = caller
     if apikey is not None and apikey != token:
-        holder = _who(apikey, keys, verified, met, time_now, is_apikey=True)
+        holder = _who(apikey, keys, verified, met, revoked, time_now, is_apikey=True)
     if caller.role is Role.SERVICE or holder.role is Role.SERVICE:
         if not keys.secret_in_browser and comes_from_browser(headers):
             raise SecretKeyInBrowser(hint="Use the publishable key here, and the secret key only on servers.")
@@ -114,7 +119,14 @@ def shown_keys(headers: Mapping[str, str]) -> list[str]:
 
 
 def _who(
-    token: str, keys: Keys, verified: VerifiedTokens | None, met: MetKeys | None, now: float, *, is_apikey: bool
+    token: str,
+    keys: Keys,
+    verified: VerifiedTokens | None,
+    met: MetKeys | None,
+    revoked: Revocations | None,
+    now: float,
+    *,
+    is_apikey: bool,
 ) -> Caller:
     known = verified.find(token, now) if verified is not None else None
     if known is not None:
@@ -129,6 +141,8 @@ def _who(
     if token.startswith((PUBLISHABLE_PREFIX, SECRET_PREFIX)) or (is_apikey and token.count(".") != 2):
         raise InvalidKey
     claims = verify(token, keys, now)
+    if revoked is not None:
+        revoked.check(claims)
     caller = _caller(claims, keys)
     if verified is not None:
         verified.keep(token, caller, claims.get("exp"))

@@ -28,6 +28,8 @@ PUBLISHABLE_PREFIX: Final = "sb_publishable_"
 SECRET_PREFIX: Final = "sb_secret_"
 PROGRAM_PREFIX: Final = "bsk_"
 LEAST_SECRET: Final = 32
+ISSUED_AUDIENCE: Final = "authenticated"
+"""Whom the tokens of sign-in are for, where the setting ``jwt_audience`` says nothing else."""
 
 _ALGORITHMS: Final[Mapping[tuple[str, str], str]] = {
     ("RSA", ""): "RS256",
@@ -45,31 +47,39 @@ class TrustedKey:
     """A key that verifies tokens, with the one algorithm it does so by.
 
     ``kid`` is None where the key has no name; it is then tried for a token of any name. The key of HS256 is the
-    secret's bytes.
+    secret's bytes. ``own``: it is a signing key's other half, so what it verifies was signed here.
     """
 
     kid: str | None
     algorithm: str
     key: VerificationKey = field(repr=False)
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Keys:
     """All that callers are told by. Opaque keys are kept as digests only.
 
-    ``role_claim`` is the path to the role in a token's claims. ``database_roles``: that role is one of the database's
-    own, under which requests run; without a token it is ``anonymous_role``.
+    ``role_claim`` is the path to the role in a token's claims. ``issuer`` is what sign-in calls itself in the tokens
+    that it signs; empty: there is no sign-in. ``database_roles``: the role is one of the database's own, under which
+    requests run; without a token it is ``anonymous_role``.
     """
 
     trusted: tuple[TrustedKey, ...] = ()
     publishable: bytes | None = None
     secret: bytes | None = None
     audience: str = ""
+    issuer: str = ""
     role_claim: Path = ("role",)
     anonymous: bool = True
     secret_in_browser: bool = False
     database_roles: bool = False
     anonymous_role: str = Role.ANON.value
+
+    @property
+    def issued_audience(self) -> str:
+        """The audience of the tokens that sign-in issues."""
+        return self.audience or ISSUED_AUDIENCE
 
 
 def read_keys(settings: Settings) -> Keys:
@@ -178,9 +188,8 @@ def _public_key(member: Any) -> TrustedKey | None:
         raise ValueError("it is not an object")
     if member.get("kty") == "oct":
         raise ValueError("it is a symmetric key; put it into jwt_secret")
-    algorithm = _ALGORITHMS.get((str(member.get("kty")), str(member.get("crv", ""))))
-    stated = {"Ed25519": "EdDSA"}.get(str(member.get("alg")), member.get("alg"))
-    if algorithm is None or stated not in (None, algorithm) or member.get("use") not in (None, "sig"):
+    algorithm = algorithm_of(member)
+    if algorithm is None:
         return None
     kid = member.get("kid")
     if not isinstance(kid, str | None):
@@ -188,3 +197,12 @@ def _public_key(member: Any) -> TrustedKey | None:
     from backstay.auth.public import read_public_key
 
     return TrustedKey(kid=kid, algorithm=algorithm, key=read_public_key(member))
+
+
+def algorithm_of(member: Mapping[str, Any]) -> str | None:
+    """The one algorithm by which a member of a key set signs or verifies; None where it is for something else."""
+    algorithm = _ALGORITHMS.get((str(member.get("kty")), str(member.get("crv", ""))))
+    stated = {"Ed25519": "EdDSA"}.get(str(member.get("alg")), member.get("alg"))
+    if stated not in (None, algorithm) or member.get("use") not in (None, "sig"):
+        return None
+    return algorithm

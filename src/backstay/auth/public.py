@@ -32,7 +32,8 @@ class _Registry(JWSRegistry):
     max_payload_length = 1 << 16
 
 
-_REGISTRIES: Final = {name: _Registry(algorithms=[name], strict_check_header=False) for name in _Registry.algorithms}
+REGISTRIES: Final = {name: _Registry(algorithms=[name], strict_check_header=False) for name in _Registry.algorithms}
+"""By the name of an algorithm, what can verify and sign by that one alone."""
 
 
 def is_public_key(secret: str) -> bool:
@@ -76,7 +77,7 @@ def is_signed_by(token: str, key: PublicKey, algorithm: str) -> bool:
         algorithm: the one that the token names, which the caller has found to be the key's.
     """
     try:
-        jws.deserialize_compact(token.encode("ascii"), key, registry=_REGISTRIES[algorithm])
+        jws.deserialize_compact(token.encode("ascii"), key, registry=REGISTRIES[algorithm])
     except Exception:  # whatever the library stumbles over, the token is not signed by this key
         return False
     return True

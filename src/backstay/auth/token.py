@@ -39,7 +39,8 @@ def verify(token: str, keys: Keys, now: float) -> dict[str, Any]:
     Raises:
         SecretMissing: there is no key to trust.
         InvalidToken: it is no token, or no trusted key signed it.
-        InvalidClaims: it is expired, not yet valid, for another audience, or its claims make no sense.
+        InvalidClaims: it is expired, not yet valid, of another issuer, for another audience, or its claims make no
+            sense.
     """
     if token and not keys.trusted:
         raise SecretMissing(hint="Set jwt_secret or jwks.")
@@ -50,11 +51,14 @@ def verify(token: str, keys: Keys, now: float) -> dict[str, Any]:
     _check_header(header)
     kid = header.get("kid")
     candidates = [key for key in keys.trusted if _fits(key, algorithm, kid)]
-    if not any(_is_signed_by(token, key, algorithm) for key in candidates):
+    signer = next((key for key in candidates if _is_signed_by(token, key, algorithm)), None)
+    if signer is None:
         raise InvalidToken("No suitable key or wrong key type", detail="None of the keys was able to decode the JWT")
     claims = _read_claims(token.split(".")[1])
     _check_times(claims, now)
     _check_audience(claims, keys.audience)
+    if keys.issuer:
+        _check_issuer(claims, header, signer, keys)
     return claims
 
 
@@ -131,6 +135,23 @@ def _check_audience(claims: Mapping[str, Any], audience: str) -> None:
         raise InvalidClaims("The JWT 'aud' claim must be a string or an array of strings")
     if audience and audience not in ([given] if isinstance(given, str) else given):
         raise InvalidClaims("JWT not in audience")
+
+
+def _check_issuer(claims: Mapping[str, Any], header: Mapping[str, Any], signer: TrustedKey, keys: Keys) -> None:
+    """Where there is sign-in, take from its own keys nothing but the access tokens that it issues (ASVS 9.2.2, 9.2.4).
+
+    The secret may be shared with servers that sign tokens by themselves, without an ``iss``, and with the keys in token
+    form that Supabase makes, which name another one and no user.
+    """
+    issuer = claims.get("iss")
+    if signer.own:
+        if issuer != keys.issuer:
+            raise InvalidClaims("JWT not of this issuer")
+        if "typ" not in header or "exp" not in claims or not claims.get("sub"):
+            raise InvalidClaims("JWT not an access token")
+        _check_audience(claims, keys.issued_audience)
+    elif signer.algorithm == "HS256" and issuer not in (None, keys.issuer) and "sub" in claims:
+        raise InvalidClaims("JWT not of this issuer")
 
 
 def _is_number(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from backstay.schema.caller import Caller
@@ -80,6 +80,12 @@ class VerifiedTokens:
         self._senders.move_to_end(sent)
         while len(self._senders) > self._capacity:
             self._senders.popitem(last=False)
+
+    def forget_those(self, dead: Callable[[Caller], bool]) -> None:
+        """Forget whoever is told by a token that is not good any more."""
+        for kept in (self._callers, self._senders):
+            for each in [each for each, (caller, _) in kept.items() if dead(caller)]:
+                del kept[each]  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Forget all, as when keys change."""

@@ -98,6 +98,18 @@ _KEYS = (
         "Sign a user's token, to try things with.",
         "backstay keys token notes.py --sub 6b0b1c9e-9f5c-4ad6-9d0c-1c1f0a3f6f0e --claim org_id=7",
     ),
+    _Command(
+        "rotate",
+        "backstay.cli.keys:rotate",
+        "Make signing keys, or the next one; the old ones verify until their tokens have expired.",
+        "backstay keys rotate /etc/backstay/signing-keys.json",
+    ),
+    _Command(
+        "list",
+        "backstay.cli.keys:show_signing",
+        "List the signing keys and their times.",
+        "backstay keys list /etc/backstay/signing-keys.json",
+    ),
 )
 
 

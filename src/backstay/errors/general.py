@@ -357,6 +357,15 @@ class InvalidKey(Unauthenticated):
     code = "BS40103"
 
 
+class SessionEnded(Unauthenticated):
+    """The session has ended.
+
+    The token is good, but its session was signed out, or its user was banned, deleted, or signed out everywhere.
+    """
+
+    code = "BS40105"
+
+
 class AnonymousDisabled(Unauthenticated):
     """Anonymous access is disabled"""
 
@@ -576,6 +585,12 @@ class Overloaded(Outage):
     """The server is overloaded."""
 
     code = "BS50303"
+
+
+class RevocationsUnknown(Outage):
+    """It cannot be told now which sessions have ended."""
+
+    code = "BS50305"
 
 
 class SchemaBehind(Outage):

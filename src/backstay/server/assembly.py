@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backstay.about import __version__
 from backstay.auth.identify import identify, in_database
 from backstay.auth.keys import read_keys
+from backstay.auth.pulse import Pulse
+from backstay.auth.signing import read_signer
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.call import Functions
 from backstay.dialects.connect import connect
@@ -34,6 +37,8 @@ from backstay.settings import Settings
 
 REST = "/rest/v1"
 OPENAPI = "/openapi.json"
+_LOOK = timedelta(seconds=0.5)
+"""How often a worker looks whether its signing keys have changed."""
 
 
 class Assembly:
@@ -66,7 +71,9 @@ class Assembly:
                 "database_roles: this kind of database has no roles.", hint="Write rules instead, or use PostgreSQL."
             )
         self.road = Road(schema, self.engine, settings)
-        self._keys = read_keys(settings)
+        self.signer = read_signer(settings)
+        self._keys = self.signer.complete(read_keys(settings))
+        self._renewal = Pulse("looking for changed signing keys", self._renew_keys, every=_LOOK)
         self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
         self._description = Description(schema, settings, title=title, path=REST)
@@ -91,8 +98,8 @@ class Assembly:
             settings=self.settings,
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
             pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
-            on_start=[self.engine.database.start],
-            on_stop=[self.road.slow.stop, self.engine.database.close],
+            on_start=[self.engine.database.start, *([self._renewal.start] if self.signer.has_keys else [])],
+            on_stop=[self._renewal.stop, self.road.slow.stop, self.engine.database.close],
             ready=self._is_ready,
             waiting=self.engine.database.waiting,
         )
@@ -103,6 +110,14 @@ class Assembly:
     def identify(self, headers: Any) -> Caller:
         """Who sent a request with these headers."""
         return identify(headers, self._keys, self._verified)
+
+    async def _renew_keys(self) -> None:
+        """Trust the signing keys that there are now: others are in the file, or the time of one is over."""
+        self.signer.reload()
+        keys = self.signer.complete(self._keys)
+        if keys is not self._keys:
+            self._keys = keys
+            self._verified.forget()
 
     def recall(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sent a request, where the same headers were sent before; None where only :meth:`identify` tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import stat
@@ -15,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from backstay import Auth, AuthUser, Backstay, anyone, signed_in
 from backstay.auth.keys import Keys, read_keys
+from backstay.auth.signing import read_signer
 from backstay.auth.token import verify
 from backstay.cli import main
 from backstay.cli.claims import read_claims
@@ -26,6 +28,7 @@ from backstay.cli.load import Loaded
 from backstay.cli.plan import read_caller
 from backstay.errors import DeclarationError
 from backstay.schema.caller import ANONYMOUS, SERVICE, Role
+from backstay.settings import Settings
 
 APP = "from backstay import Backstay\napp = Backstay('sqlite:///x.db')\n"
 
@@ -86,7 +89,7 @@ def test_wrong_use_is_told_from_failure(capsys: pytest.CaptureFixture[str]) -> N
     [
         *([name] for name in ("dev", "serve", "check", "plan", "schema", "inspect", "config")),
         *(["migrate", name] for name in ("new", "apply", "status", "history")),
-        *(["keys", name] for name in ("new", "show", "token")),
+        *(["keys", name] for name in ("new", "show", "token", "rotate", "list")),
     ],
     ids=" ".join,
 )
@@ -170,6 +173,70 @@ def test_a_token_is_what_the_server_takes(tmp_path: Path, capsys: pytest.Capture
 def test_a_user_s_token_needs_a_user(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "token"]) == 1
     assert "needs the user's id" in capsys.readouterr().err
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("BACKSTAY_CONFIG", "BACKSTAY_SIGNING_KEYS"):
+        # Set first, so that what a command puts there is taken away in the end.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_signing_keys_are_made_rotated_and_listed(apart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "rotate"]) == 0
+    file = apart / "signing-keys.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "BACKSTAY_SIGNING_KEYS=signing-keys.json" in capsys.readouterr().out
+    assert main(["keys", "rotate", "--algorithm", "EdDSA"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list"]) == 0
+    new, old = capsys.readouterr().out.splitlines()
+    assert "EdDSA  signs from 20" in new
+    assert "ES256  signs, verifies until 20" in old
+    assert main(["keys", "rotate", "--now"]) == 0
+    (only,) = [line for line in capsys.readouterr().out.splitlines() if "ES256" in line or "EdDSA" in line]
+    assert only.endswith("signs")
+
+
+def test_the_file_of_signing_keys_is_the_setting_s(
+    apart: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (apart / "backstay.toml").write_text('signing_keys = "those.json"')
+    assert main(["keys", "rotate"]) == 0
+    assert (apart / "those.json").exists()
+    assert main(["keys", "rotate", "others.json"]) == 0
+    assert (apart / "others.json").exists()
+    monkeypatch.setenv("BACKSTAY_SIGNING_KEYS", (apart / "those.json").read_text())
+    assert main(["keys", "list"]) == 1
+    assert "Name a file" in capsys.readouterr().err
+
+
+@pytest.mark.invariant("I24")
+def test_the_commands_for_signing_keys_show_no_key(apart: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    main(["keys", "rotate"])
+    secret = json.loads((apart / "signing-keys.json").read_text())["keys"][0]["d"]
+    for words in (["rotate"], ["list"], ["rotate", "--algorithm", "none"], ["rotate", "--now"]):
+        main(["keys", *words])
+    (apart / "signing-keys.json").write_text((apart / "signing-keys.json").read_text()[:-9])
+    assert main(["keys", "list"]) == main(["keys", "rotate"]) == 1
+    shown = capfd.readouterr()
+    assert secret not in shown.out + shown.err
+
+
+def test_a_token_is_signed_by_the_signing_keys(apart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = apart / "shop_signing.py"
+    file.write_text(APP)
+    main(["keys", "rotate"])
+    (apart / "backstay.toml").write_text('signing_keys = "signing-keys.json"')
+    capsys.readouterr()
+    assert main(["keys", "token", str(file), "--sub", "7"]) == 0
+    token = capsys.readouterr().out.strip()
+    settings = Settings(signing_keys=str(apart / "signing-keys.json"))
+    assert verify(token, read_signer(settings).complete(read_keys(settings)), now=time.time())["sub"] == "7"
 
 
 # Lines to paste -----------------------------------------------------------------------------------------------------

@@ -141,6 +141,7 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     errors.InvalidToken: ("PGRST301", 401),
     errors.InvalidClaims: ("PGRST303", 401),
     errors.InvalidKey: ("PGRST301", 401),
+    errors.SessionEnded: ("PGRST303", 401),
     errors.AnonymousDisabled: ("PGRST302", 401),
     errors.Forbidden: (_DENIED, 403),
     errors.PermissionDenied: (_DENIED, 403),
@@ -170,6 +171,7 @@ _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
     errors.StorageFull: ("53100", 503),
     errors.StorageReadOnly: ("PGRST000", 503),
     errors.Overloaded: ("53300", 503),
+    errors.RevocationsUnknown: ("PGRST001", 503),
     errors.SchemaBehind: ("PGRST002", 503),
 }
 """DatabaseFault is missing: each instance brings its own SQLSTATE."""
