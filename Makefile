@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest -n auto --dist worksteal
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci golden every budget bench docs try
+.PHONY: help setup demo test check ci golden every budget bench docs asvs try
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ $(MEASURING): bench/requirements.txt bench/constraints.txt constraints.txt pypro
 
 docs: $(READY) ## write the generated reference pages
 	$(BIN)/python tools/reference.py
+
+asvs: $(READY) ## which requirements of OWASP ASVS, and which of our promises, tests show
+	$(BIN)/python tools/asvs.py
 
 try: ## what a stranger does: clone, make test, make demo
 	tools/try.sh

@@ -21,6 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.pulse import Pulse
+from backstay.auth.token import SKEW
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.dialect import Database, Row
 from backstay.errors import RevocationsUnknown, SessionEnded
@@ -185,7 +186,8 @@ class Revocations:
         now = time.time()
         added = False
         for number, kind, subject, at, until in rows:
-            end = _End(_seconds(at), _seconds(until))
+            # Tokens are taken for a little longer than they say.
+            end = _End(_seconds(at), _seconds(until) + SKEW)
             if end.at <= now - _OVERLAP:
                 self._after = max(self._after, int(number))
             known = self._ends.get((kind, subject), end)
