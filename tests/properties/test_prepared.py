@@ -203,4 +203,4 @@ def test_no_more_structures_are_kept_than_plans() -> None:
         asking = Asking(library, {})
         for number in range(30):
             asking.parsed("/books", f"select=id,n{number}:title")
-        assert len(library.app.assembly.rest._prepared) == 10
+        assert len(library.app.assembly.rest._reads) == 10

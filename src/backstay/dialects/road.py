@@ -88,6 +88,9 @@ class Road:
                 reply.close()
                 raise
             return reply
+        return await self._write(compiled, values, caller, judge)
+
+    async def _write(self, compiled: Writing, values: Sequence[Any], caller: Caller, judge: Judge) -> Reply:
         if has_hooks(compiled):
             return await write_with_hooks(self.schema, self.engine, compiled, values, caller, judge)
 
@@ -124,6 +127,20 @@ class Road:
         compiled = self.cache.compiled(entry, caller)
         assert isinstance(compiled, Reading)
         return read(self.engine.database, compiled, values, caller, self.slow, layout)
+
+    def write(
+        self, entry: Entry[Compiled], values: Sequence[Any], caller: Caller, judge: Judge
+    ) -> Coroutine[Any, Any, Reply]:
+        """Answer a write whose shape is known: by what is to be awaited.
+
+        Arguments:
+            entry: what its shape leads to.
+            values: of the query.
+            caller, judge: as for :meth:`answer`.
+        """
+        compiled = self.cache.compiled(entry, caller)
+        assert not isinstance(compiled, Reading)
+        return self._write(compiled, values, caller, judge)
 
     async def explain(
         self,

@@ -87,7 +87,7 @@ class Assembly:
             Timed(self.rest, self.identify, always=telling is Telling.ALWAYS) if telling is not Telling.OFF else None
         )
         answering = timed or self.rest
-        front_ends = [FrontEnd(REST, answering, prepared=answering.prepared)]
+        front_ends = [FrontEnd(REST, answering, prepared=answering.prepared, prepared_write=answering.prepared_write)]
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(

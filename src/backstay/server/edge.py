@@ -51,6 +51,7 @@ from backstay.settings import Settings
 Answering: TypeAlias = Coroutine[Any, Any, Response]
 Answer: TypeAlias = Callable[[Request, Caller], Answering]
 Prepared: TypeAlias = Callable[[str, str, Mapping[bytes, bytes], Caller], Response | Answering | None]
+PreparedWrite: TypeAlias = Callable[[str, str, str, Mapping[bytes, bytes], bytes, Caller], Answering | None]
 Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
 Recall: TypeAlias = Callable[[Mapping[bytes, bytes]], Caller | None]
 Render: TypeAlias = Callable[[BackstayError, Caller], Response]
@@ -66,13 +67,15 @@ class FrontEnd:
 
     ``answer`` gets every request below the prefix, with the prefix taken off its path. ``render`` words an error in
     the protocol's own way (None: as the front door does). ``prepared`` is given the path, the query string and the raw
-    headers of a GET first, and answers it by itself if it can, at once or when it is awaited.
+    headers of a GET first, and answers it by itself if it can, at once or when it is awaited. So is ``prepared_write``,
+    with the method before and the body behind them, for a request with a body that is in memory.
     """
 
     prefix: str
     answer: Answer
     render: Render | None = None
     prepared: Prepared | None = None
+    prepared_write: PreparedWrite | None = None
 
 
 class Edge:
@@ -217,7 +220,7 @@ class Edge:
             caller = self._recall(head.raw) or self._identify(head.headers)
             if visit is not None:
                 body = await self._read(visit, head)
-                response = await front_end.answer(_request(front_end, head, body), caller)
+                response = await self._answer_body(front_end, head, body, caller)
             else:
                 found = None
                 if front_end.prepared is not None and head.method == "GET":
@@ -250,6 +253,13 @@ class Edge:
             await (_send_and_linger(content, head, receive, send) if unread else send(content))
         if is_observed(RequestFinished):
             self._finish(head, head.path, response.status, began, caller)
+
+    def _answer_body(self, front_end: FrontEnd, head: Head, body: bytes | Spool, caller: Caller) -> Answering:
+        if front_end.prepared_write is not None and isinstance(body, bytes):
+            found = front_end.prepared_write(head.method, _path(front_end, head), head.query, head.raw, body, caller)
+            if found is not None:
+                return found
+        return front_end.answer(_request(front_end, head, body), caller)
 
     async def _send_spool(self, start: Message, spool: Spool, head: Head, send: Send) -> None:
         try:

@@ -42,6 +42,14 @@ class Turn:
         future.set_result(None)
         return future
 
+    def take_at_once(self) -> bool:
+        """Take the turn if nobody has it; whether that was so."""
+        with self._guard:
+            if self._taken:
+                return False
+            self._taken = True
+            return True
+
     def release(self) -> None:
         """Hand the turn on."""
         while True:
@@ -60,6 +68,8 @@ class Turn:
         Raises:
             Overloaded: it did not come in time.
         """
+        if self.take_at_once():
+            return
         future = self.request()
         try:
             future.result(seconds)
@@ -69,6 +79,8 @@ class Turn:
 
     async def take_in_loop(self, seconds: float) -> None:
         """Wait for the turn in an event loop. Raises Overloaded, likewise; a cancelled wait leaves the queue."""
+        if self.take_at_once():
+            return
         future = self.request()
         if future.done():
             return

@@ -52,7 +52,7 @@ def read_rows(request: Request, columns: Sequence[str] | None) -> tuple[tuple[Ro
     """
     kind = content_type(request)
     if kind == JSON:
-        rows, keys = _json_rows(decode_json(request.body), columns is None)
+        rows, keys = read_json_rows(request.body, uniform=columns is None)
     elif kind == CSV:
         keys, rows = _csv_rows(request.body)
     elif kind == FORM:
@@ -61,6 +61,19 @@ def read_rows(request: Request, columns: Sequence[str] | None) -> tuple[tuple[Ro
     else:
         raise BodyError(f"Content-Type not acceptable: {kind}")
     return rows, tuple(sorted(set(keys if columns is None else columns)))
+
+
+def read_json_rows(body: bytes, *, uniform: bool) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """The rows of a JSON body, and the keys of the first of them.
+
+    Arguments:
+        body: JSON.
+        uniform: whether all rows must have the same keys.
+
+    Raises:
+        BodyError, OutOfRange, TooComplex, DatabaseFault.
+    """
+    return _json_rows(decode_json(body), uniform)
 
 
 def _json_rows(value: Any, uniform: bool) -> tuple[tuple[Row, ...], tuple[str, ...]]:

@@ -22,7 +22,9 @@ from backstay.frontends.rest.forms.layouts import ALONE, lay_out
 from backstay.frontends.rest.forms.record import kinds_of
 from backstay.frontends.rest.media import Media
 from backstay.frontends.rest.parse import choose_schema, locate, parse
-from backstay.frontends.rest.prepared import Filled, Prepared, PreparedRequests
+from backstay.frontends.rest.prepared.marks import Filled
+from backstay.frontends.rest.prepared.reads import PreparedRead, PreparedReads
+from backstay.frontends.rest.prepared.writes import Found, PreparedWrites
 from backstay.frontends.rest.respond import check, describe, respond, respond_plan
 from backstay.plan.cache import Cache, may_know
 from backstay.plan.find import find_resource
@@ -62,7 +64,8 @@ class Rest:
         self._call = call
         self._description = description
         self._settings = settings
-        self._prepared = PreparedRequests(road.cache, settings)
+        self._reads = PreparedReads(road.cache, settings)
+        self._writes = PreparedWrites(road.cache, settings)
 
     async def __call__(self, request: Request, caller: Caller) -> Response:
         """Answer one request.
@@ -81,7 +84,7 @@ class Rest:
         else:
             asked = parse(request, self._settings)
         response = self.respond(asked, await self.fetch(asked, caller), caller)
-        self._prepared.learn(request, asked, response)
+        (self._reads if isinstance(asked.query, Select) else self._writes).learn(request, asked, response)
         return response
 
     def prepared(
@@ -98,12 +101,32 @@ class Rest:
             headers: as they came, by name in lower case.
             caller: whose rules hold.
         """
-        found = self._prepared.find(path, query, headers)
+        found = self._reads.find(path, query, headers)
         if found is None:
             return None
         prepared, filled = found
-        reply = self._road.read(prepared.entry, filled[0], caller, ALONE if prepared.is_single else None)
+        reply = self._road.read(prepared.blank.entry, filled[0], caller, ALONE if prepared.is_single else None)
         return prepared.respond(filled, reply) if isinstance(reply, Reply) else _respond_later(prepared, filled, reply)
+
+    def prepared_write(
+        self, method: str, path: str, query: str, headers: Mapping[bytes, bytes], body: bytes, caller: Caller
+    ) -> Coroutine[Any, Any, Response] | None:
+        """Answer a write whose like was answered before; None where it has to be parsed.
+
+        Arguments:
+            method: of the request.
+            path, query, headers, caller: as for :meth:`prepared`.
+            body: all of it.
+
+        Returns:
+            What is to be awaited for the response.
+        """
+        found = self._writes.find(method, path, query, headers, body)
+        return None if found is None else self._write(found, caller)
+
+    async def _write(self, found: Found, caller: Caller) -> Response:
+        entry, values, prepared = found
+        return prepared.respond(await self._road.write(entry, values, caller, prepared.judge))
 
     # The steps of an answer, one by one for those who time them ----------------------------------------------
 
@@ -218,7 +241,7 @@ class Rest:
         return ["OPTIONS", *reading, "POST"]
 
 
-async def _respond_later(prepared: Prepared, filled: Filled, reply: Awaitable[Reply]) -> Response:
+async def _respond_later(prepared: PreparedRead, filled: Filled, reply: Awaitable[Reply]) -> Response:
     found = await reply
     try:
         return prepared.respond(filled, found)

@@ -71,6 +71,14 @@ class Timed:
             return None
         return self._rest.prepared(path, query, headers, caller)
 
+    def prepared_write(
+        self, method: str, path: str, query: str, headers: Mapping[bytes, bytes], body: bytes, caller: Caller
+    ) -> Coroutine[Any, Any, Response] | None:
+        """As :meth:`Rest.prepared_write`; None for what is timed."""
+        if self._always or TIMING.encode() in headers.get(b"prefer", b""):
+            return None
+        return self._rest.prepared_write(method, path, query, headers, body, caller)
+
     async def __call__(self, request: Request, caller: Caller) -> Response:
         """Answer one request."""
         if not self._always and not (caller.passes_rules and _asks(request)):
