@@ -50,7 +50,13 @@ _EXPONENTS: ColumnElement[Any] = sa.literal_column("1e17")
 _AS_JSON = ("numeric", "json", "jsonb")
 _ALIKE = ("jsonb", "jsonb[]", "numeric[]", "character[]")
 """Kinds whose equal values may be written differently."""
-_AS_IS = ("bigint", "date", "integer", "numeric", "smallint", "text", "timestamp with time zone", "uuid")
+_AS_IS = frozenset(
+    {
+        *("bigint", "integer", "smallint", "numeric", "real", "double precision"),
+        *("text", "character varying", "uuid", "json", "jsonb"),
+        *("date", "timestamp with time zone", "timestamp without time zone"),
+    }
+)
 """Kinds whose canonical values are stored as they are."""
 _PLAIN_KEY = re.compile(r'[^$\["\\][^"\\]*').fullmatch
 """Keys that SQLite takes as they are: others begin a path, or hold what is escaped in JSON."""

@@ -250,7 +250,8 @@ def refuse_waiting_for_oneself(turn: Turn, *, beside: Seat | None = None) -> Non
     Raises:
         BackstayError: such a session has written, and is not ``beside``, the one that asks.
     """
-    if any(seat.writing and seat.turn is turn and seat is not beside for seat in SEATS.get()):
+    seats = SEATS.get()
+    if seats and any(seat.writing and seat.turn is turn and seat is not beside for seat in seats):
         raise BackstayError(
             "A write inside a session that is itself writing would wait for that session for ever.",
             hint="Write through the session you are in, or after it has ended. SQLite has one writer at a time.",

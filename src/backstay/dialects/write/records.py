@@ -12,7 +12,8 @@ from backstay.schema.column import Column, Made
 
 def written(inserting: Inserting, names: tuple[str, ...]) -> tuple[str, ...]:
     """The columns of a record: those given, then those whose values Python makes."""
-    return (*names, *[column.name for column in inserting.made(names)])
+    made = inserting.made(names)
+    return (*names, *[column.name for column in made]) if made else names
 
 
 def records(inserting: Inserting, names: tuple[str, ...], rows: Sequence[dict[str, Any]]) -> Sequence[Sequence[Any]]:

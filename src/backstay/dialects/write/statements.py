@@ -416,7 +416,7 @@ def rows_of(
 
     A key that a row lacks is NULL, or left to the column's default where the caller asked for that.
     """
-    names = tuple(column.name for column in resolved.columns)
+    names = tuple([column.name for column in resolved.columns])
     if resolved.missing is Missing.NULL:
         return [(names, list(rows))] if len(rows) else []
     runs: list[tuple[tuple[str, ...], list[dict[str, Any]]]] = []

@@ -81,10 +81,10 @@ def _json_rows(value: Any, uniform: bool) -> tuple[tuple[Row, ...], tuple[str, .
         return (value,), tuple(value)
     if not isinstance(value, list) or not value:
         return (), ()
-    if not all(isinstance(row, dict) for row in value):
+    if set(map(type, value)) != {dict}:
         raise BodyError("All object keys must match")
     keys = value[0].keys()
-    if uniform and any(row.keys() != keys for row in value):
+    if uniform and not all(map(keys.__eq__, map(dict.keys, value))):
         raise BodyError("All object keys must match")
     return tuple(value), tuple(keys)
 
