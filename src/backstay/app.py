@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.auth.store.tables import can_sign_in, declare
 from backstay.dialects.reflect import reflect
 from backstay.dialects.storable import check_types
 from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller, System
 from backstay.schema.check import Finding, check
-from backstay.schema.collect import collect, tables_of
+from backstay.schema.collect import collect, table_of, tables_of
 from backstay.schema.declaration import (
     Asked,
     Auth,
@@ -205,6 +206,8 @@ class Backstay:
     def collected(self) -> Schema:
         """The schema, unchecked."""
         user = self._auth.user if self._auth is not None else None
+        if self._auth is not None and self._auth.sign_in and can_sign_in(table_of(self._auth.user)):
+            declare(table_of(self._auth.user))
         declarations, schemas = self._declarations, self.settings.schemas
         found = reflect(
             self.settings.database,
@@ -229,7 +232,7 @@ class Backstay:
     @cached_property
     def assembly(self) -> Assembly:
         """The parts of the running application, wired together."""
-        return Assembly(self.schema, self.settings, tuple(self._mounts))
+        return Assembly(self.schema, self.settings, tuple(self._mounts), auth=self._auth)
 
     def _forget(self) -> None:
         for name in ("settings", "schema", "collected", "assembly"):

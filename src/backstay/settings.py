@@ -80,6 +80,35 @@ class Settings:
     durability: str = _setting("full", "SQLite: full (every acknowledged write is on disk) or normal.")
     plan_cache: int = _setting(2000, "Compiled statements kept per worker.")
     token_cache: int = _setting(10000, "Verified tokens kept per worker.")
+    site_url: str = _setting("", "The application's own site, where links of mails lead; empty: public_url.")
+    redirect_urls: tuple[str, ...] = _setting(
+        (), "Further addresses that sign-in may send browsers to; * and ** stand for anything in a part, or in all."
+    )
+    sign_up: bool = _setting(True, "Let people sign up.")
+    email_sign_in: bool = _setting(True, "Let users sign in by e-mail address.")
+    phone_sign_in: bool = _setting(False, "Let users sign in by telephone number.")
+    anonymous_users: bool = _setting(False, "Let people be users without saying who they are.")
+    confirm_email: bool = _setting(True, "Users prove their e-mail address before they sign in by it.")
+    confirm_phone: bool = _setting(True, "Users prove their telephone number before they sign in by it.")
+    secure_email_change: bool = _setting(True, "A new e-mail address takes a proof of the old one, too.")
+    secure_password_change: bool = _setting(
+        True, "A new password takes a sign-in of the last 24 hours, the current password, or a code."
+    )
+    access_token_life: timedelta = _setting(timedelta(hours=1), "How long an access token is good.")
+    refresh_reuse: timedelta = _setting(
+        timedelta(seconds=10), "How long a used refresh token still gets what its first use got, should that be lost."
+    )
+    session_idle: timedelta = _setting(timedelta(0), "Longest time between two refreshes of a session; 0: any.")
+    session_life: timedelta = _setting(timedelta(0), "Longest life of a session; 0: any.")
+    single_session: bool = _setting(False, "Signing in ends the user's other sessions.")
+    code_life: timedelta = _setting(timedelta(minutes=10), "How long a code of six digits is good.")
+    link_life: timedelta = _setting(timedelta(hours=1), "How long a link in a mail is good.")
+    encryption_key: str = _setting(
+        "",
+        "Secret from which the keys of sign-in are derived; several, the newest first, separated by commas; empty: "
+        "jwt_secret.",
+        secret=True,
+    )
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
     swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
     public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")

@@ -24,12 +24,13 @@ from backstay.auth.pulse import Pulse
 from backstay.auth.token import SKEW
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.dialect import Database, Row
-from backstay.errors import RevocationsUnknown, SessionEnded
+from backstay.errors import DatabaseFault, RevocationsUnknown, SessionEnded
 from backstay.observe import RevocationsFound, RevocationsLost, observe
 
 EVERY: Final = timedelta(seconds=0.5)
 """How long a worker may not know of a revocation."""
 _DEADLINE: Final = 2.0
+_NO_TABLE: Final = "42P01"
 _PATIENCE: Final = 5.0
 """Seconds for which users are served although new revocations cannot be read."""
 _OVERLAP: Final = 30.0
@@ -174,7 +175,12 @@ class Revocations:
 
     async def _read(self) -> None:
         anew = time.monotonic() - self._anew > _ANEW
-        rows = await self._database.fetch(self._newer, [0 if anew else self._after], ())
+        try:
+            rows = await self._database.fetch(self._newer, [0 if anew else self._after], ())
+        except DatabaseFault as error:
+            if error.state != _NO_TABLE:
+                raise
+            rows = []  # nobody ever signed in here, so there is nothing to revoke
         if anew:
             self._anew = time.monotonic()
             self._ends = {subject: end for subject, end in self._ends.items() if end.until > time.time()}

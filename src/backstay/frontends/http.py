@@ -22,17 +22,21 @@ class Spooled(Request):
     Arguments:
         method, path, query, headers: of the request.
         spool: the body.
+        address: the address that it came from.
     """
 
     __slots__ = ("spool",)
     spool: Spool
 
-    def __init__(self, method: str, path: str, query: str, headers: Mapping[str, str], spool: Spool) -> None:
+    def __init__(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], spool: Spool, address: str = ""
+    ) -> None:
         _set(self, "method", method)
         _set(self, "path", path)
         _set(self, "query", query)
         _set(self, "headers", headers)
         _set(self, "spool", spool)
+        _set(self, "address", address)
 
     @property
     def body(self) -> bytes:
@@ -41,7 +45,7 @@ class Spooled(Request):
 
     def held(self) -> Request:
         """The same request with its body in memory."""
-        return Request(self.method, self.path, self.query, self.headers, self.body)
+        return Request(self.method, self.path, self.query, self.headers, self.body, self.address)
 
 
 @dataclass(frozen=True, slots=True)

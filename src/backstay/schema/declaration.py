@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
@@ -16,6 +16,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from backstay.schema.caller import Caller
 from backstay.schema.exchange import Request
+from backstay.schema.post.mail import Mailer
+from backstay.schema.post.text import Texter
 from backstay.schema.rule import Expression, Place, Using
 
 if TYPE_CHECKING:
@@ -58,15 +60,35 @@ class AuthUser:
     created_at: Mapped[datetime] = mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
 
 
+Claims: TypeAlias = Callable[[AsyncSession, Any], Awaitable[Mapping[str, Any]]]
+"""Your code that adds claims to a user's token: given a session of ``system`` and the user's row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
     """How callers are known.
 
     Arguments:
         user: the mapped class of the users' table.
+        sign_in: serve sign-in under ``/auth/v1``. Without it tokens come from elsewhere.
+        profile: the columns of the users' table that users fill themselves, by ``data`` of sign-up and of later
+            changes; all other columns of yours are for your code to fill.
+        before_sign_up: called with a session and the new user's row before it is added: it may change the row, or raise
+            to refuse it.
+        claims: called whenever a token is made; what it returns is added to the token's claims, but for those that say
+            who the user is.
+        mail: sends mails in a way of your own.
+        sms: sends texts to phones.
     """
 
     user: type[AuthUser]
+    _: KW_ONLY
+    sign_in: bool = True
+    profile: Sequence[InstrumentedAttribute[Any]] = ()
+    before_sign_up: Hook[Any] | None = None
+    claims: Claims | None = None
+    mail: Mailer | None = None
+    sms: Texter | None = None
 
 
 @dataclass(frozen=True, slots=True)

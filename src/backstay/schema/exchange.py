@@ -36,6 +36,7 @@ class Request:
         query: the raw query string.
         headers: by name in lower case; of a repeated one the values, joined with ``, ``.
         body: as it was sent.
+        address: the address that it came from; empty where that is not known.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    address: str = ""
 
     @property
     def cookies(self) -> Mapping[str, str]:

@@ -27,11 +27,13 @@ from backstay.frontends.rest.errors import render
 from backstay.frontends.rest.handle import Rest
 from backstay.frontends.rest.timing import Telling, Timed, read_telling
 from backstay.schema.caller import SERVICE, Caller, Role, System
+from backstay.schema.declaration import Auth
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
 from backstay.server.edge import Edge, FrontEnd
 from backstay.server.mounts import Mount
 from backstay.server.pages import load_pages
+from backstay.server.sign_in.front import SIGN_IN, SignInFront
 from backstay.server.visitors import introduce
 from backstay.settings import Settings
 
@@ -49,6 +51,7 @@ class Assembly:
         settings: the settings in force.
         mounts: other ASGI applications and their paths.
         title: the application's name.
+        auth: how users sign in, if they do so here.
 
     Raises:
         DeclarationError: for keys or a database URL that cannot be.
@@ -61,6 +64,7 @@ class Assembly:
         mounts: Sequence[tuple[str, Callable[..., Any]]] = (),
         *,
         title: str = "Backstay",
+        auth: Auth | None = None,
     ) -> None:
         self.title = title
         self.schema = schema
@@ -76,6 +80,11 @@ class Assembly:
         self._renewal = Pulse("looking for changed signing keys", self._renew_keys, every=_LOOK)
         self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
+        self.sign_in: SignInFront | None = None
+        if auth is not None and auth.sign_in:
+            self.sign_in = SignInFront(
+                auth, schema, self.engine.database, settings, self.signer, self._verified, title=title
+            )
         self._description = Description(schema, settings, title=title, path=REST)
         self.functions = Functions(self.road, settings)
         self.rest = Rest(self.road, self.functions.call, self._description, settings)
@@ -88,6 +97,13 @@ class Assembly:
         )
         answering = timed or self.rest
         front_ends = [FrontEnd(REST, answering, prepared=answering.prepared, prepared_write=answering.prepared_write)]
+        starting, stopping = [self.engine.database.start], [self.road.slow.stop, self.engine.database.close]
+        if self.signer.has_keys:
+            starting.append(self._renewal.start)
+        if self.sign_in is not None:
+            front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render))
+            starting.append(self.sign_in.revocations.start)
+            stopping.insert(0, self.sign_in.stop)
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(
@@ -98,8 +114,8 @@ class Assembly:
             settings=self.settings,
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
             pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
-            on_start=[self.engine.database.start, *([self._renewal.start] if self.signer.has_keys else [])],
-            on_stop=[self._renewal.stop, self.road.slow.stop, self.engine.database.close],
+            on_start=starting,
+            on_stop=[self._renewal.stop, *stopping],
             ready=self._is_ready,
             waiting=self.engine.database.waiting,
         )
@@ -109,7 +125,8 @@ class Assembly:
 
     def identify(self, headers: Any) -> Caller:
         """Who sent a request with these headers."""
-        return identify(headers, self._keys, self._verified)
+        revoked = None if self.sign_in is None else self.sign_in.revocations
+        return identify(headers, self._keys, self._verified, revoked=revoked)
 
     async def _renew_keys(self) -> None:
         """Trust the signing keys that there are now: others are in the file, or the time of one is over."""

@@ -399,8 +399,8 @@ def _path(front_end: FrontEnd, head: Head) -> str:
 
 def _request(front_end: FrontEnd, head: Head, body: bytes | Spool = b"") -> Request:
     if isinstance(body, Spool):
-        return Spooled(head.method, _path(front_end, head), head.query, head.headers, body)
-    return Request(head.method, _path(front_end, head), head.query, head.headers, body)
+        return Spooled(head.method, _path(front_end, head), head.query, head.headers, body, head.address)
+    return Request(head.method, _path(front_end, head), head.query, head.headers, body, head.address)
 
 
 async def _is_drained(visit: Visit | None, head: Head) -> bool:

@@ -33,7 +33,7 @@ class Head:
 
     ``path`` and ``query`` are raw (still percent-encoded). ``raw`` are the headers as they came, by name in lower
     case, those that stand repeatedly joined. ``length`` is the body's length where it is declared, 0 where there is no
-    body, and None where only reading tells.
+    body, and None where only reading tells. ``address`` is the one that it came from.
     """
 
     method: str
@@ -42,6 +42,7 @@ class Head:
     raw: dict[bytes, bytes]
     length: int | None
     version: str
+    address: str = ""
     _headers: dict[str, str] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -78,7 +79,8 @@ def read_head(scope: Scope, max_url: int) -> Head:
     if root and path.startswith(root):
         path = path[len(root) :]
     _check_host(raw.get(b"host"), version)
-    return Head(method, path, _read_query(raw_query), raw, _read_length(raw, version), version)
+    peer = scope.get("client")
+    return Head(method, path, _read_query(raw_query), raw, _read_length(raw, version), version, peer[0] if peer else "")
 
 
 def _read_headers(given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -1,0 +1,1 @@
+"""What people do to sign in, stay signed in, and leave."""

@@ -1,0 +1,69 @@
+"""What anybody may know of sign-in here: that it is alive, what it offers, and the keys to verify its tokens by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backstay.about import __version__
+from backstay.auth.protocol.answer import Answer
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.sign_in import SignIn
+
+_PROVIDERS: Final = [
+    "apple",
+    "azure",
+    "bitbucket",
+    "discord",
+    "facebook",
+    "snapchat",
+    "figma",
+    "fly",
+    "github",
+    "gitlab",
+    "google",
+    "keycloak",
+    "kakao",
+    "linkedin",
+    "linkedin_oidc",
+    "notion",
+    "spotify",
+    "slack",
+    "slack_oidc",
+    "workos",
+    "twitch",
+    "twitter",
+    "zoom",
+]
+_CACHED: Final = (("cache-control", "public, max-age=600"),)
+
+
+async def show_health(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /health``, by the name that clients look for."""
+    return Answer({"version": __version__, "name": "GoTrue", "description": "Backstay sign-in"})
+
+
+async def show_settings(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /settings``: what one can sign in by."""
+    settings = sign_in.settings
+    external = dict.fromkeys(_PROVIDERS, False)
+    external |= {
+        "anonymous_users": settings.anonymous_users,
+        "email": settings.email_sign_in,
+        "phone": settings.phone_sign_in,
+    }
+    return Answer(
+        {
+            "external": dict(sorted(external.items())),
+            "disable_signup": not settings.sign_up,
+            "mailer_autoconfirm": not settings.confirm_email,
+            "phone_autoconfirm": not settings.confirm_phone,
+            "sms_provider": "",
+            "saml_enabled": False,
+            "passkeys_enabled": False,
+        }
+    )
+
+
+async def show_keys(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /.well-known/jwks.json``: the public keys (RFC 7517); a secret is never among them."""
+    return Answer(sign_in.signer.jwks(now=incoming.now.timestamp()), headers=_CACHED)

@@ -1,0 +1,196 @@
+"""Signing up: by e-mail address or phone and a password, or as nobody in particular."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.audit import note
+from backstay.auth.mail.letter import Letter
+from backstay.auth.protocol.answer import Answer, moment
+from backstay.auth.protocol.incoming import Body, Incoming, Metadata
+from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.address import read_email, read_number
+from backstay.auth.steps.choose import choose_password
+from backstay.auth.steps.entry import enter, tell_user
+from backstay.auth.steps.mailing import check_mail, check_texts, mail_code, make_code, post_text
+from backstay.auth.steps.redirect import choose_redirect
+from backstay.auth.steps.users import make_identity, make_user, prove_email, prove_phone
+from backstay.auth.store import flow
+from backstay.auth.store.codes import Purpose, Sent
+from backstay.auth.store.user_row import UserRow, find_by_email, find_by_phone
+from backstay.errors import (
+    AnonymousProviderDisabled,
+    EmailProviderDisabled,
+    PhoneProviderDisabled,
+    SignUpDisabled,
+    UniqueViolation,
+    UserExists,
+    ValidationFailed,
+)
+
+
+class SignUp(Body):
+    """The body of ``POST /signup``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+    data: Metadata | None = None
+    channel: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+async def sign_up(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``POST /signup``: a session where nothing has to be proven first, else the user alone.
+
+    Raises:
+        SignUpDisabled, AnonymousProviderDisabled: by the settings.
+        ValidationFailed, WeakPassword: the body does not do.
+        UserExists: the address is somebody's, and addresses need no proof here.
+    """
+    asked = incoming.read(SignUp)
+    if not sign_in.settings.sign_up:
+        raise SignUpDisabled
+    if asked.email and asked.phone:
+        raise ValidationFailed("Only an email address or phone number should be provided on signup.")
+    if not asked.email and not asked.phone:
+        return await _sign_up_anonymously(sign_in, incoming, asked)
+    return await (_sign_up_by_email if asked.email else _sign_up_by_phone)(sign_in, incoming, asked)
+
+
+async def _sign_up_anonymously(sign_in: SignIn, incoming: Incoming, asked: SignUp) -> Answer:
+    if asked.password:
+        raise ValidationFailed("To signup, please provide your email")
+    if not sign_in.settings.anonymous_users:
+        raise AnonymousProviderDisabled
+    async with sign_in.session() as db:
+        user = await make_user(db, sign_in, incoming, data=asked.data, is_anonymous=True)
+        await note(db, sign_in, incoming, "signed_up", user.id, {"method": "anonymous"})
+        return Answer(await enter(db, sign_in, incoming, user, "anonymous"))
+
+
+async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) -> Answer:
+    if not sign_in.settings.email_sign_in:
+        raise EmailProviderDisabled("Email signups are disabled")
+    email = read_email(asked.email)
+    challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
+    proven_later = sign_in.settings.confirm_email
+    if proven_later:
+        check_mail(sign_in)
+    password = await choose_password(sign_in, asked.password, context=(email,))
+    redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
+    letter: Letter | None = None
+
+    async def work(db: AsyncSession) -> dict[str, Any]:
+        nonlocal letter
+        known = await find_by_email(db, sign_in.tables, email)
+        if known is not None and (known.email_is_confirmed or not proven_later):
+            if not proven_later:
+                raise UserExists
+            return _pretend(incoming, email, asked.data)
+        user = known or await _make(db, sign_in, incoming, asked, password, email=email)
+        if not proven_later:
+            await prove_email(db, sign_in, incoming, user)
+            return await enter(db, sign_in, incoming, user, "password")
+        flow_id: UUID | None = None
+        if challenge is not None:
+            life = sign_in.settings.link_life
+            flow_id = await flow.leave(
+                db, sign_in.tables, incoming.now, method="email/signup", challenge=challenge, life=life
+            )
+        # The password comes into force with the proof: who signed up first need not be whose address it is.
+        letter = await mail_code(
+            db, sign_in, incoming, user, Purpose.SIGN_UP, email, redirect_to, flow_id=flow_id, password=password
+        )
+        return await tell_user(db, sign_in, user.id)
+
+    try:
+        async with sign_in.session() as db:
+            found = await work(db)
+    except UniqueViolation:
+        # Two signed up with one address at the same moment; this one was the second.
+        if not proven_later:
+            raise UserExists from None
+        found = _pretend(incoming, email, asked.data)
+    if letter is not None:
+        sign_in.post.post(letter)
+    return Answer(found)
+
+
+async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) -> Answer:
+    if not sign_in.settings.phone_sign_in:
+        raise PhoneProviderDisabled("Phone signups are disabled")
+    phone = read_number(asked.phone)
+    proven_later = sign_in.settings.confirm_phone
+    if proven_later:
+        check_texts(sign_in)
+    password = await choose_password(sign_in, asked.password, context=(phone,))
+    sent: Sent | None = None
+    async with sign_in.session() as db:
+        known = await find_by_phone(db, sign_in.tables, phone)
+        if known is not None and (known.phone_is_confirmed or not proven_later):
+            if not proven_later:
+                raise UserExists
+            return Answer(_pretend(incoming, None, asked.data, phone=phone))
+        user = known or await _make(db, sign_in, incoming, asked, password, phone=phone)
+        if proven_later:
+            sent = await make_code(db, sign_in, incoming, user, Purpose.PHONE, phone, password=password)
+            found = await tell_user(db, sign_in, user.id)
+        else:
+            await prove_phone(db, sign_in, incoming, user)
+            found = await enter(db, sign_in, incoming, user, "password")
+    if sent is not None:
+        post_text(sign_in, phone, sent)
+    return Answer(found)
+
+
+async def _make(
+    db: AsyncSession,
+    sign_in: SignIn,
+    incoming: Incoming,
+    asked: SignUp,
+    password: str,
+    *,
+    email: str | None = None,
+    phone: str | None = None,
+) -> UserRow:
+    more: dict[str, Any] = {"phone": phone} if phone else {}
+    user = await make_user(
+        db,
+        sign_in,
+        incoming,
+        email=email,
+        data=asked.data,
+        password=password,
+        password_changed_at=incoming.now,
+        **more,
+    )
+    provider = "email" if email else "phone"
+    said = {provider: email or phone, "email_verified": False, "phone_verified": False}
+    await make_identity(db, sign_in, incoming, user.id, provider=provider, subject=str(user.id), email=email, data=said)
+    await note(db, sign_in, incoming, "signed_up", user.id, {"method": "password"})
+    return user
+
+
+def _pretend(incoming: Incoming, email: str | None, data: Metadata | None, *, phone: str = "") -> dict[str, Any]:
+    """A user who is not there, as a new one would be shown: nobody learns whose addresses are known here."""
+    at = moment(incoming.now)
+    provider = "email" if email else "phone"
+    return {
+        "id": str(uuid4()),
+        "aud": "authenticated",
+        "role": "authenticated",
+        "email": email or "",
+        "phone": phone,
+        "confirmation_sent_at": at,
+        "app_metadata": {"provider": provider, "providers": [provider]},
+        "user_metadata": dict(data or {}),
+        "identities": [],
+        "created_at": at,
+        "updated_at": at,
+        "is_anonymous": False,
+    }

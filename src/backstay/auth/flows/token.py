@@ -1,0 +1,207 @@
+"""``POST /token``: a session for a password, for a refresh token, or for an authorisation code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.audit import note
+from backstay.auth.protocol.answer import Answer
+from backstay.auth.protocol.incoming import Body, Incoming
+from backstay.auth.revoked import Revoked
+from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.address import read_email, read_number
+from backstay.auth.steps.entry import enter, leave, tell_session
+from backstay.auth.store import flow, sessions
+from backstay.auth.store.sessions import Bounds, Refused
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
+from backstay.errors import (
+    BackstayError,
+    EmailNotConfirmed,
+    EmailProviderDisabled,
+    InvalidCredentials,
+    PhoneNotConfirmed,
+    PhoneProviderDisabled,
+    RefreshSessionExpired,
+    RefreshTokenNotFound,
+    RefreshTokenUsed,
+    SignInError,
+    UnsupportedGrant,
+    UserBanned,
+    ValidationFailed,
+)
+
+Grant = Callable[[SignIn, Incoming], Awaitable[Answer]]
+
+
+class ByPassword(Body):
+    """The body of ``grant_type=password``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str = ""
+
+
+class ByRefreshToken(Body):
+    """The body of ``grant_type=refresh_token``."""
+
+    refresh_token: str = ""
+
+
+class ByCode(Body):
+    """The body of ``grant_type=pkce``."""
+
+    auth_code: str = ""
+    code_verifier: str = ""
+
+
+async def grant_token(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``POST /token?grant_type=...``.
+
+    Raises:
+        UnsupportedGrant: there is no such grant.
+    """
+    grant = GRANTS.get(incoming.query.get("grant_type", ""))
+    if grant is None:
+        raise UnsupportedGrant
+    return await grant(sign_in, incoming)
+
+
+async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """A session for an address and a password. Who is not known is told apart from a wrong password by nothing.
+
+    Raises:
+        InvalidCredentials: they are not right.
+        EmailNotConfirmed, PhoneNotConfirmed: they are, but the address was not proven.
+        UserBanned: they are, but the user may not sign in.
+    """
+    asked = incoming.read(ByPassword)
+    if bool(asked.email) == bool(asked.phone):
+        raise ValidationFailed("One of email or phone must be set")
+    if asked.email and not sign_in.settings.email_sign_in:
+        raise EmailProviderDisabled
+    if asked.phone and not sign_in.settings.phone_sign_in:
+        raise PhoneProviderDisabled
+    async with sign_in.session() as db:
+        user = await _find(db, sign_in, asked)
+    kept = None if user is None else user.password
+    verdict = await sign_in.hashing.check(asked.password, kept)
+    if user is None or not verdict.matches:
+        await _note_failure(sign_in, incoming, user)
+        raise InvalidCredentials
+    if user.is_banned(incoming.now):
+        raise UserBanned
+    if asked.email and not user.email_is_confirmed:
+        raise EmailNotConfirmed
+    if asked.phone and not user.phone_is_confirmed:
+        raise PhoneNotConfirmed
+    async with sign_in.session() as db:
+        # It may have been changed while it was being checked.
+        now_kept = await find_by_id(db, sign_in.tables, user.id)
+        if now_kept is None or now_kept.password != kept:
+            raise InvalidCredentials
+        if verdict.renewed is not None:
+            await change(db, sign_in.tables, user.id, incoming.now, password=verdict.renewed)
+        return Answer(await enter(db, sign_in, incoming, now_kept, "password"))
+
+
+async def _find(db: AsyncSession, sign_in: SignIn, asked: ByPassword) -> UserRow | None:
+    try:
+        if asked.email:
+            found = await find_by_email(db, sign_in.tables, read_email(asked.email))
+        else:
+            found = await find_by_phone(db, sign_in.tables, read_number(asked.phone))
+    except ValidationFailed:
+        return None
+    return None if found is None or found.deleted_at is not None else found
+
+
+async def _note_failure(sign_in: SignIn, incoming: Incoming, user: UserRow | None) -> None:
+    async with sign_in.session() as db:
+        await note(db, sign_in, incoming, "sign_in_failed", None if user is None else user.id, {"method": "password"})
+
+
+async def grant_by_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """A session's next tokens. A token used twice ends the session, in the transaction that says so.
+
+    Raises:
+        RefreshTokenNotFound: there is no such session, or it is over.
+        RefreshTokenUsed: the token was used before.
+        RefreshSessionExpired: the session is too old, or was not used for too long.
+        UserBanned: its user may not sign in any more.
+    """
+    asked = incoming.read(ByRefreshToken)
+    if not asked.refresh_token:
+        raise ValidationFailed("refresh_token required")
+    read = sessions.read_refresh_token(sign_in.refresh_key, asked.refresh_token)
+    if read is None:
+        raise RefreshTokenNotFound
+
+    async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
+        found = await sessions.rotate(db, sign_in.tables, *read, incoming.now, bounds_of(sign_in))
+        if isinstance(found, Refused):
+            if found is Refused.USED:
+                await _end_family(db, sign_in, incoming, read[0])
+            return _REFUSALS[found]()
+        user = await find_by_id(db, sign_in.tables, found["user_id"])
+        if user is None or user.deleted_at is not None:
+            return RefreshTokenNotFound()
+        if user.is_banned(incoming.now):
+            await leave(db, sign_in, incoming, sign_in.tables.sessions.c.id == read[0], by="ban")
+            return UserBanned("Invalid Refresh Token: User Banned")
+        return await tell_session(db, sign_in, incoming, found)
+
+    return Answer(await sign_in.settle(work))
+
+
+async def _end_family(db: AsyncSession, sign_in: SignIn, incoming: Incoming, session_id: Any) -> None:
+    until = incoming.now + sign_in.settings.access_token_life
+    await sign_in.revocations.note(db, Revoked.SESSION, str(session_id), now=incoming.now, until=until)
+    await note(db, sign_in, incoming, "refresh_token_reused", None, {"session_id": str(session_id)})
+
+
+def bounds_of(sign_in: SignIn) -> Bounds:
+    """How long sessions live, by the settings."""
+    settings = sign_in.settings
+    return Bounds(settings.refresh_reuse, settings.session_idle, settings.session_life)
+
+
+_REFUSALS: Final[Mapping[Refused, Callable[[], SignInError]]] = {
+    Refused.UNKNOWN: RefreshTokenNotFound,
+    Refused.USED: RefreshTokenUsed,
+    Refused.OLD: RefreshSessionExpired,
+    Refused.IDLE: lambda: RefreshSessionExpired("Invalid Refresh Token: Session Expired (Inactivity)"),
+}
+
+
+async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """A session for the authorisation code of a flow of PKCE, and the verifier that only its client knows.
+
+    Raises:
+        FlowStateNotFound, FlowStateExpired: the code is not good, or not any more.
+        BadCodeVerifier: the verifier is not the flow's. The code is used up by it.
+    """
+    asked = incoming.read(ByCode)
+    if not asked.auth_code or not asked.code_verifier:
+        raise ValidationFailed("invalid request: both auth code and code verifier should be non-empty")
+
+    async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
+        found = await flow.redeem(db, sign_in.tables, asked.auth_code, asked.code_verifier, incoming.now)
+        if isinstance(found, BackstayError):
+            return found
+        user = await find_by_id(db, sign_in.tables, found["user_id"])
+        if user is None or user.deleted_at is not None:
+            return InvalidCredentials()
+        return await enter(db, sign_in, incoming, user, found["method"], provider=found["provider"])
+
+    return Answer(await sign_in.settle(work))
+
+
+GRANTS: Final[dict[str, Grant]] = {
+    "password": grant_by_password,
+    "refresh_token": grant_by_refresh_token,
+    "pkce": grant_by_code,
+}
+"""What a session is granted for, by the name in the query string."""

@@ -1,0 +1,274 @@
+"""Users about themselves: who they are, what they change, and how they leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.audit import note
+from backstay.auth.flows.code import leave_flow
+from backstay.auth.mail.letter import Letter
+from backstay.auth.protocol.answer import Answer
+from backstay.auth.protocol.incoming import Body, Incoming, Metadata
+from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.address import read_email, read_number
+from backstay.auth.steps.choose import choose_password
+from backstay.auth.steps.entry import leave, tell_user
+from backstay.auth.steps.mailing import (
+    change_letters,
+    check_mail,
+    check_texts,
+    mail_code,
+    make_code,
+    notice,
+    post_text,
+)
+from backstay.auth.steps.present import FRESH, Present, check_aal, find_present
+from backstay.auth.steps.redirect import choose_redirect, site_of
+from backstay.auth.steps.users import fill_profile, prove_email, prove_phone
+from backstay.auth.store import codes, flow
+from backstay.auth.store.codes import Purpose, Sent
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
+from backstay.errors import (
+    BackstayError,
+    CurrentPasswordInvalid,
+    NotAdmin,
+    ReauthenticationNeeded,
+    ReauthenticationNotValid,
+    SamePassword,
+    ValidationFailed,
+)
+
+
+class Change(Body):
+    """The body of ``PUT /user``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+    nonce: str | None = None
+    current_password: str | None = None
+    data: Metadata | None = None
+    app_metadata: Metadata | None = None
+    channel: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+async def show_user(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /user``."""
+    async with sign_in.session() as db:
+        present = await find_present(db, sign_in, incoming)
+        return Answer(await tell_user(db, sign_in, present.user.id))
+
+
+async def reauthenticate(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /reauthenticate``: sends a code that proves who is there is still the user."""
+    letter: Letter | None = None
+    sent: Sent | None = None
+    async with sign_in.session() as db:
+        user = (await find_present(db, sign_in, incoming)).user
+        if user.email is not None and user.email_is_confirmed:
+            check_mail(sign_in)
+            site = site_of(sign_in)
+            letter = await mail_code(db, sign_in, incoming, user, Purpose.REAUTHENTICATION, user.email, site)
+        elif user.phone is not None and user.phone_is_confirmed:
+            check_texts(sign_in)
+            sent = await make_code(db, sign_in, incoming, user, Purpose.REAUTHENTICATION, user.phone)
+        else:
+            raise ValidationFailed("Reauthentication requires the user to have an email or a phone number")
+    if letter is not None:
+        sign_in.post.post(letter)
+    elif sent is not None and user.phone is not None:
+        post_text(sign_in, user.phone, sent)
+    return Answer({})
+
+
+async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``PUT /user``: a new password, address or metadata. A new address counts when it is proven.
+
+    Raises:
+        InsufficientAal: a second factor is needed.
+        ReauthenticationNeeded, ReauthenticationNotValid, CurrentPasswordInvalid: for a new password.
+        SamePassword, WeakPassword, ValidationFailed: what is to be new does not do.
+    """
+    asked = incoming.read(Change)
+    if asked.app_metadata is not None:
+        raise NotAdmin("Updating app_metadata is not allowed")
+    email = read_email(asked.email) if asked.email else None
+    phone = read_number(asked.phone) if asked.phone else None
+    async with sign_in.session() as db:
+        present = await find_present(db, sign_in, incoming)
+        if email is not None or phone is not None or asked.password is not None:
+            await check_aal(db, sign_in, present)
+    if asked.password is not None:
+        await _change_password(sign_in, incoming, present, asked)
+    outgoing = _Outgoing(sign_in)
+    async with sign_in.session() as db:
+        if asked.data is not None:
+            await _change_data(db, sign_in, incoming, present.user, asked.data)
+        if email is not None and email != present.user.email:
+            outgoing.letters += await _change_email(db, sign_in, incoming, present.user, email, asked)
+        if phone is not None and phone != present.user.phone:
+            outgoing.text = await _change_phone(db, sign_in, incoming, present.user, phone)
+        found = await tell_user(db, sign_in, present.user.id)
+    outgoing.send()
+    return Answer(found)
+
+
+class _Outgoing:
+    """What is sent when a change is committed."""
+
+    def __init__(self, sign_in: SignIn) -> None:
+        self._sign_in = sign_in
+        self.letters: list[Letter] = []
+        self.text: tuple[str, Sent] | None = None
+
+    def send(self) -> None:
+        """Send it."""
+        for letter in self.letters:
+            self._sign_in.post.post(letter)
+        if self.text is not None:
+            post_text(self._sign_in, *self.text)
+
+
+# Passwords ---------------------------------------------------------------------------------------------------
+
+
+async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present, asked: Change) -> None:
+    user = present.user
+    password = asked.password or ""
+    if asked.current_password is not None:
+        verdict = await sign_in.hashing.check(asked.current_password, user.password)
+        if not verdict.matches:
+            raise CurrentPasswordInvalid
+    elif asked.nonce:
+        await _use_nonce(sign_in, incoming, user, asked.nonce)
+    elif sign_in.settings.secure_password_change and present.session["created_at"] < incoming.now - FRESH:
+        raise ReauthenticationNeeded
+    if user.password is not None and (await sign_in.hashing.check(password, user.password)).matches:
+        raise SamePassword
+    kept = await choose_password(sign_in, password, context=[each for each in (user.email, user.phone) if each])
+    async with sign_in.session() as db:
+        await change(db, sign_in.tables, user.id, incoming.now, password=kept, password_changed_at=incoming.now)
+        await end_others(db, sign_in, incoming, present, by="password")
+        await codes.forget(db, sign_in.tables, user.id, (Purpose.RECOVERY, Purpose.MAGIC_LINK))
+        await note(db, sign_in, incoming, "password_changed", user.id)
+    letter = notice("password_changed", user)
+    if letter is not None and sign_in.post.mails:
+        sign_in.post.post(letter)
+
+
+async def _use_nonce(sign_in: SignIn, incoming: Incoming, user: UserRow, nonce: str) -> None:
+    async def work(db: AsyncSession) -> BackstayError | None:
+        sent_to = user.email if user.email_is_confirmed else user.phone
+        row = await codes.redeem_code(
+            db, sign_in.tables, sign_in.code_key, sent_to or "", nonce, (Purpose.REAUTHENTICATION,), incoming.now
+        )
+        return ReauthenticationNotValid() if row is None or row["user_id"] != user.id else None
+
+    await sign_in.settle(work)
+
+
+async def end_others(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present, *, by: str) -> int:
+    """End all sessions of a user but the one they are in; how many."""
+    kept = sign_in.tables.sessions.c
+    which = sa.and_(kept.user_id == present.user.id, kept.id != present.session["id"])
+    return await leave(db, sign_in, incoming, which, by=by)
+
+
+# Addresses and metadata --------------------------------------------------------------------------------------
+
+
+async def _change_data(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, data: Metadata) -> None:
+    merged = {name: value for name, value in {**user.user_metadata, **data}.items() if value is not None}
+    await change(db, sign_in.tables, user.id, incoming.now, user_metadata=merged)
+    if any(column.key in data for column in sign_in.auth.profile):
+        row = await db.get_one(sign_in.user, user.id)
+        fill_profile(sign_in, row, data)
+        await db.flush()
+
+
+async def _change_email(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, email: str, asked: Change
+) -> list[Letter]:
+    if not sign_in.settings.confirm_email:
+        await set_email(db, sign_in, incoming, user, email)
+        return []
+    check_mail(sign_in)
+    await change(db, sign_in.tables, user.id, incoming.now, new_email=email, new_email_confirmations=0)
+    await codes.forget(db, sign_in.tables, user.id, (Purpose.EMAIL_CHANGE_CURRENT, Purpose.EMAIL_CHANGE_NEW))
+    pending = await find_by_id(db, sign_in.tables, user.id)
+    assert pending is not None
+    challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
+    flow_id = await leave_flow(db, sign_in, incoming, challenge, "email_change")
+    redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
+    await note(db, sign_in, incoming, "email_change_asked", user.id)
+    return await change_letters(db, sign_in, incoming, pending, redirect_to, flow_id=flow_id)
+
+
+async def set_email(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, email: str) -> None:
+    """Give a user an address that needs no proof.
+
+    Raises:
+        ValidationFailed: it is somebody else's.
+    """
+    if await find_by_email(db, sign_in.tables, email) is not None:
+        raise ValidationFailed("This address cannot be used")
+    users = sign_in.tables.users
+    (key,) = users.primary_key.columns
+    await db.execute(sa.update(users).where(key == user.id).values(email=email))
+    changed = await find_by_id(db, sign_in.tables, user.id)
+    assert changed is not None
+    await prove_email(db, sign_in, incoming, changed)
+    await note(db, sign_in, incoming, "email_changed", user.id)
+
+
+async def _change_phone(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, phone: str
+) -> tuple[str, Sent] | None:
+    taken = await find_by_phone(db, sign_in.tables, phone)
+    if not sign_in.settings.confirm_phone:
+        if taken is not None:
+            raise ValidationFailed("This number cannot be used")
+        await change(db, sign_in.tables, user.id, incoming.now, phone=phone)
+        changed = await find_by_id(db, sign_in.tables, user.id)
+        assert changed is not None
+        await prove_phone(db, sign_in, incoming, changed)
+        return None
+    check_texts(sign_in)
+    await change(db, sign_in.tables, user.id, incoming.now, new_phone=phone)
+    pending = await find_by_id(db, sign_in.tables, user.id)
+    assert pending is not None
+    sent = await make_code(db, sign_in, incoming, pending, Purpose.PHONE_CHANGE, phone)
+    return None if taken is not None else (phone, sent)
+
+
+# Leaving -----------------------------------------------------------------------------------------------------
+
+
+async def log_out(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``POST /logout?scope=global|local|others``: 204, and the tokens of the ended sessions are dead.
+
+    Raises:
+        ValidationFailed: there is no such scope.
+    """
+    scope = incoming.query.get("scope", "global")
+    if scope not in ("global", "local", "others"):
+        raise ValidationFailed(f'Unsupported logout scope "{scope[:30]}"')
+    async with sign_in.session() as db:
+        present = await find_present(db, sign_in, incoming)
+        count = await _leave(db, sign_in, incoming, present, scope)
+        await note(db, sign_in, incoming, "signed_out", present.user.id, {"scope": scope, "sessions": count})
+    await sign_in.revocations.refresh()
+    return Answer(None, 204)
+
+
+async def _leave(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present, scope: str) -> int:
+    if scope == "others":
+        return await end_others(db, sign_in, incoming, present, by="signed out")
+    kept = sign_in.tables.sessions.c
+    which: Any = kept.user_id == present.user.id if scope == "global" else kept.id == present.session["id"]
+    return await leave(db, sign_in, incoming, which, by="signed out")

@@ -1,0 +1,1 @@
+"""GoTrue's protocol: requests read, answers and errors worded."""

@@ -1,0 +1,43 @@
+"""``answer_sign_in``: a request below ``/auth/v1`` in, its answer out."""
+
+from __future__ import annotations
+
+import orjson
+
+from backstay.auth.protocol.answer import Answer
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.protocol.route import check_caller
+from backstay.auth.protocol.routes import ROUTES
+from backstay.auth.sign_in import SignIn
+from backstay.errors import TooLarge
+from backstay.schema.caller import Caller
+from backstay.schema.exchange import Request
+
+MOST_BYTES = 1024 * 1024
+"""Most bytes of a body."""
+
+_JSON = ("content-type", "application/json; charset=utf-8")
+
+
+async def answer_sign_in(
+    sign_in: SignIn, request: Request, caller: Caller
+) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """Answer one request: status, headers and body.
+
+    Raises:
+        BackstayError: to be worded by :func:`backstay.auth.protocol.words.word`.
+    """
+    route, names = ROUTES.find(request.method, request.path.rstrip("/") or "/")
+    check_caller(route.who, caller)
+    if len(request.body) > MOST_BYTES:
+        raise TooLarge
+    return write(await route.flow(sign_in, Incoming(request=request, caller=caller, names=names)))
+
+
+def write(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """An answer as status, headers and body."""
+    if answer.text is not None:
+        return answer.status, tuple(answer.headers), answer.text.encode()
+    if answer.document is None:
+        return answer.status, tuple(answer.headers), b""
+    return answer.status, (_JSON, *answer.headers), orjson.dumps(answer.document)

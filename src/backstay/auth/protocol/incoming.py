@@ -1,0 +1,113 @@
+"""One request to sign-in, as its flows see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+
+from backstay.auth.store.moment import now
+from backstay.errors import BadJson, NoAuthorization, ValidationFailed
+from backstay.schema.caller import Caller, Role
+from backstay.schema.exchange import Request
+
+T = TypeVar("T")
+
+
+@dataclass(kw_only=True, eq=False)
+class Incoming:
+    """A request to sign-in.
+
+    Arguments:
+        request: as it came, its path without ``/auth/v1``.
+        caller: who sent it, by their token or key.
+        names: what the path's pattern leaves open, by name.
+        now: when it came.
+    """
+
+    request: Request
+    caller: Caller
+    names: Mapping[str, str] = field(default_factory=dict)
+    now: datetime = field(default_factory=now)
+
+    @property
+    def address(self) -> str:
+        """The address that it came from."""
+        return self.request.address
+
+    @property
+    def user_agent(self) -> str:
+        """The program that sent it, by its own word."""
+        return self.request.headers.get("user-agent", "")
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """What its query string says; of a name that stands twice, the first.
+
+        Raises:
+            ValidationFailed: there are too many.
+        """
+        try:
+            pairs = parse_qsl(self.request.query, keep_blank_values=True, max_num_fields=100)
+        except ValueError:
+            raise ValidationFailed("The query string has too many parameters.") from None
+        found: dict[str, str] = {}
+        for name, value in pairs:
+            found.setdefault(name, value)
+        return found
+
+    def read(self, kind: type[T]) -> T:
+        """Its body.
+
+        Raises:
+            BadJson: it is no JSON object.
+            ValidationFailed: a member is not what it must be.
+        """
+        return decode(self.request.body or b"{}", kind)
+
+    @property
+    def user_id(self) -> str:
+        """The id of the user who sent it.
+
+        Raises:
+            NoAuthorization: no user did.
+        """
+        if self.caller.role is not Role.AUTHENTICATED or self.caller.id is None:
+            raise NoAuthorization
+        return self.caller.id
+
+    @property
+    def session_id(self) -> UUID | None:
+        """The session that the user's token is of; None where it names none."""
+        try:
+            return UUID(str(self.caller.claims.get("session_id")))
+        except ValueError:
+            return None
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """A JSON object as a struct.
+
+    Raises:
+        BadJson: it is no JSON object.
+        ValidationFailed: a member is not what it must be.
+    """
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise ValidationFailed(f"The body is not valid: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadJson("Could not parse request body as JSON: it is no JSON object") from None
+
+
+class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=False):
+    """What bodies have in common."""
+
+
+Metadata = dict[str, Any]

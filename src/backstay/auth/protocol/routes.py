@@ -1,0 +1,33 @@
+"""The table of endpoints (WIRE B.3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backstay.auth.flows.about import show_health, show_keys, show_settings
+from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
+from backstay.auth.flows.sign_up import sign_up
+from backstay.auth.flows.token import grant_token
+from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
+from backstay.auth.flows.verify import follow, verify
+from backstay.auth.protocol.route import Route, Routes, Who
+
+ROUTES: Final = Routes(
+    (
+        Route("GET", "/health", show_health),
+        Route("GET", "/settings", show_settings),
+        Route("GET", "/.well-known/jwks.json", show_keys),
+        Route("POST", "/signup", sign_up),
+        Route("POST", "/token", grant_token),
+        Route("POST", "/otp", ask_code),
+        Route("POST", "/magiclink", ask_code),
+        Route("POST", "/recover", ask_recovery),
+        Route("POST", "/resend", ask_again),
+        Route("POST", "/verify", verify),
+        Route("GET", "/verify", follow),
+        Route("POST", "/logout", log_out, Who.USER),
+        Route("GET", "/user", show_user, Who.USER),
+        Route("PUT", "/user", change_user, Who.USER),
+        Route("GET", "/reauthenticate", reauthenticate, Who.USER),
+    )
+)

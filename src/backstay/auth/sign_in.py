@@ -1,0 +1,146 @@
+"""``SignIn``: what the flows of sign-in work with in one application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.mail.letter import Letter
+from backstay.auth.password.hashing import Hashing
+from backstay.auth.revoked import Revocations
+from backstay.auth.secret import derive
+from backstay.auth.signing.signer import Signer
+from backstay.auth.store.tables import Tables
+from backstay.dialects.dialect import Database
+from backstay.dialects.guarded.session import guarded_session
+from backstay.errors import BackstayError, SecretMissing
+from backstay.observe import RepetitionFailed, observe
+from backstay.schema.caller import SERVICE
+from backstay.schema.declaration import Auth
+from backstay.schema.served import Schema
+from backstay.settings import Settings
+
+T = TypeVar("T")
+
+PREFIX: Final = "/auth/v1"
+
+
+class Post(Protocol):
+    """Who takes what is to be sent, at once and without ever raising."""
+
+    @property
+    def mails(self) -> bool:
+        """Whether mails can be sent."""
+        ...
+
+    @property
+    def texts(self) -> bool:
+        """Whether texts can be sent."""
+        ...
+
+    def post(self, letter: Letter) -> None:
+        """Send a letter, later."""
+        ...
+
+    def post_text(self, phone: str, code: str, *, minutes: int) -> None:
+        """Send a code to a phone, later."""
+        ...
+
+
+@dataclass(kw_only=True, eq=False)
+class SignIn:
+    """Sign-in in one application.
+
+    Arguments:
+        auth: as it was declared.
+        tables: its tables.
+        schema, database: where the sessions of the application itself are opened.
+        settings: the settings in force.
+        signer: signs access tokens.
+        revocations: what tokens are dead before their time.
+        post: takes letters and texts.
+        hashing: hashes passwords.
+    """
+
+    auth: Auth
+    tables: Tables
+    schema: Schema
+    database: Database
+    settings: Settings
+    signer: Signer
+    revocations: Revocations
+    post: Post
+    hashing: Hashing = field(default_factory=Hashing)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A session of the application itself, in one transaction."""
+        return guarded_session(self.schema, self.database, SERVICE)
+
+    async def settle(self, work: Callable[[AsyncSession], Awaitable[T | BackstayError]]) -> T:
+        """Do something in a transaction. An error that ``work`` returns is raised when all it did is committed.
+
+        What it raises undoes it, as ever. So a refusal that has to leave a trace (a code used up, a session ended
+        because its token came twice) is returned.
+        """
+        async with self.session() as db:
+            found = await work(db)
+        if isinstance(found, BackstayError):
+            raise found
+        return found
+
+    def later(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something when the answer is on its way, so that it does not tell how long that took."""
+        task = asyncio.create_task(_watched(work, name), name=name)
+        self._tasks.add(task)  # or it might be collected before it is done
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait for what is done later, but not for long."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=5)
+
+    @property
+    def user(self) -> type[Any]:
+        """The mapped class of the users' table."""
+        return self.auth.user
+
+    @property
+    def url(self) -> str:
+        """Where callers reach sign-in, and what its tokens call their issuer."""
+        return f"{self.settings.public_url.rstrip('/')}{PREFIX}"
+
+    @cached_property
+    def secret(self) -> str:
+        """What keys are derived from.
+
+        Raises:
+            SecretMissing: nothing.
+        """
+        secret = self.settings.encryption_key.partition(",")[0].strip() or self.settings.jwt_secret
+        if not secret:
+            raise SecretMissing(hint="Set jwt_secret or encryption_key.")
+        return secret
+
+    @cached_property
+    def code_key(self) -> bytes:
+        """The key under which short codes are hashed."""
+        return derive(self.secret, "codes")
+
+    @cached_property
+    def refresh_key(self) -> bytes:
+        """The key that refresh tokens are made with."""
+        return derive(self.secret, "refresh tokens")
+
+
+async def _watched(work: Coroutine[Any, Any, None], name: str) -> None:
+    try:
+        await work
+    except Exception as error:
+        observe(RepetitionFailed(name, error))

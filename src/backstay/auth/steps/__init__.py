@@ -1,0 +1,1 @@
+"""What the flows of sign-in have in common."""

@@ -1,0 +1,166 @@
+"""Entering: a user who has proven to be one gets a session, and tokens that speak for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.audit import note
+from backstay.auth.protocol.answer import app_metadata, user_document
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.revoked import Revoked
+from backstay.auth.sign_in import SignIn
+from backstay.auth.store import sessions
+from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, identities_of
+from backstay.errors import UserBanned, UserNotFound
+
+_RESERVED: Final = frozenset(
+    {
+        *("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "role", "email", "phone", "app_metadata", "user_metadata"),
+        *("aal", "amr", "session_id", "is_anonymous", "client_id", "scope"),
+    }
+)
+_LONGEST: Final = 300
+
+
+async def enter(
+    db: AsyncSession,
+    sign_in: SignIn,
+    incoming: Incoming,
+    user: UserRow,
+    method: str,
+    *,
+    provider: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Begin a session of a user.
+
+    Arguments:
+        db: the session of the database in which the proof was taken.
+        sign_in, incoming: where, and by which request.
+        user: whose.
+        method: what they proved themselves by, as ``amr`` tells it: ``password``, ``otp``, ``magiclink``, ``oauth`` ...
+        provider: whose word was taken.
+        more: further columns of the session.
+
+    Returns:
+        The document of a session (WIRE B.4).
+
+    Raises:
+        UserBanned: they may not.
+    """
+    if user.is_banned(incoming.now):
+        raise UserBanned
+    if sign_in.settings.single_session:
+        await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user.id, by="newer")
+    proof = {"method": method, "timestamp": int(incoming.now.timestamp())}
+    row = await sessions.begin(
+        db,
+        sign_in.tables,
+        user.id,
+        incoming.now,
+        aal=1,
+        amr=[{**proof, "provider": provider} if provider else proof],
+        address=incoming.address or None,
+        user_agent=incoming.user_agent[:_LONGEST] or None,
+        **more,
+    )
+    await change(db, sign_in.tables, user.id, incoming.now, last_sign_in_at=incoming.now)
+    await note(db, sign_in, incoming, "signed_in", user.id, {"method": method, "session_id": str(row["id"])})
+    return await tell_session(db, sign_in, incoming, row)
+
+
+async def leave(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, which: sa.ColumnElement[bool], *, by: str
+) -> int:
+    """End sessions, and the access tokens that speak for them; how many.
+
+    Arguments:
+        db, sign_in, incoming: as for :func:`enter`.
+        which: a condition on the table of sessions.
+        by: what ended them.
+    """
+    ended = await sessions.end(db, sign_in.tables, which, incoming.now, by=by)
+    until = incoming.now + sign_in.settings.access_token_life
+    for session_id in ended:
+        await sign_in.revocations.note(db, Revoked.SESSION, str(session_id), now=incoming.now, until=until)
+    return len(ended)
+
+
+async def turn_out(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, *, by: str) -> None:
+    """End all sessions of a user, and make worthless every token that was issued to them until now."""
+    await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user_id, by=by)
+    until = incoming.now + sign_in.settings.access_token_life
+    await sign_in.revocations.note(db, Revoked.USER, str(user_id), now=incoming.now, until=until)
+
+
+async def tell_session(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, session: sa.RowMapping | Mapping[str, Any]
+) -> dict[str, Any]:
+    """The document of a session as it is now, with a new access token and the refresh token that is due."""
+    user, identities, factors = await find_whole(db, sign_in, session["user_id"])
+    issued = int(sign_in.revocations.issue_at(str(user.id), incoming.now.timestamp()))
+    expires = issued + int(sign_in.settings.access_token_life.total_seconds())
+    claims = {
+        **await _own_claims(db, sign_in, user),
+        "iss": sign_in.url,
+        "sub": str(user.id),
+        "aud": sign_in.settings.jwt_audience or "authenticated",
+        "exp": expires,
+        "iat": issued,
+        "email": user.email or "",
+        "phone": user.phone or "",
+        "app_metadata": app_metadata(user, [str(each["provider"]) for each in identities]),
+        "user_metadata": dict(user.user_metadata),
+        "role": "authenticated",
+        "aal": f"aal{session['aal']}",
+        "amr": list(session["amr"]),
+        "session_id": str(session["id"]),
+        "is_anonymous": user.is_anonymous,
+    }
+    claims |= {name: session[name] for name in ("client_id", "scope") if session[name]}
+    refresh = sessions.write_refresh_token(sign_in.refresh_key, session["id"], session["generation"])
+    return {
+        "access_token": sign_in.signer.sign(claims, now=incoming.now.timestamp()),
+        "token_type": "bearer",
+        "expires_in": expires - issued,
+        "expires_at": expires,
+        "refresh_token": refresh,
+        "user": user_document(user, identities, factors),
+    }
+
+
+async def find_whole(
+    db: AsyncSession, sign_in: SignIn, user_id: Any
+) -> tuple[UserRow, Sequence[sa.RowMapping], Sequence[sa.RowMapping]]:
+    """A user with their identities and second factors.
+
+    Raises:
+        UserNotFound: there is no such user.
+    """
+    user = await find_by_id(db, sign_in.tables, user_id)
+    if user is None or user.deleted_at is not None:
+        raise UserNotFound
+    return (
+        user,
+        await identities_of(db, sign_in.tables, user.id),
+        await factors_of(db, sign_in.tables, user.id),
+    )
+
+
+async def tell_user(db: AsyncSession, sign_in: SignIn, user_id: Any) -> dict[str, Any]:
+    """The document of a user as they are now."""
+    user, identities, factors = await find_whole(db, sign_in, user_id)
+    return user_document(user, identities, factors)
+
+
+async def _own_claims(db: AsyncSession, sign_in: SignIn, user: UserRow) -> dict[str, Any]:
+    """What the application adds to tokens; it cannot say who the user is, nor what sign-in says of them."""
+    if sign_in.auth.claims is None:
+        return {}
+    row = await db.get_one(sign_in.user, user.id)
+    found = await sign_in.auth.claims(db, row)
+    return {name: value for name, value in found.items() if name not in _RESERVED}

@@ -1,0 +1,69 @@
+"""The user who is there: whose token came with a request, as they are in the database now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.sign_in import SignIn
+from backstay.auth.store import sessions
+from backstay.auth.store.user_row import UserRow, find_by_id
+from backstay.errors import InsufficientAal, TokenSessionNotFound, TokenUserNotFound, UserBanned
+
+FRESH: Final = timedelta(hours=24)
+"""For how long after signing in a user is taken to be the one who did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A user and the session that their token is of."""
+
+    user: UserRow
+    session: sa.RowMapping
+
+    @property
+    def aal(self) -> int:
+        """By how many factors they signed in."""
+        return int(self.session["aal"])
+
+
+async def find_present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> Present:
+    """The user whose token came with a request. A token without a session, as of other issuers, is not enough here.
+
+    Raises:
+        NoAuthorization: no user's token came.
+        TokenUserNotFound, TokenSessionNotFound: they are gone.
+        UserBanned: they may not be here.
+    """
+    user = await find_by_id(db, sign_in.tables, incoming.user_id)
+    if user is None or user.deleted_at is not None:
+        raise TokenUserNotFound
+    session_id = incoming.session_id
+    session = None if session_id is None else await sessions.find(db, sign_in.tables, session_id, user.id)
+    if session is None:
+        raise TokenSessionNotFound
+    if user.is_banned(incoming.now):
+        raise UserBanned
+    return Present(user, session)
+
+
+async def has_second_factor(db: AsyncSession, sign_in: SignIn, user: UserRow) -> bool:
+    """Whether a user has a second factor that they have proven to hold."""
+    factors = sign_in.tables.factors
+    query = sa.select(sa.literal(1)).where(factors.c.user_id == user.id, factors.c.status == "verified").limit(1)
+    return (await db.execute(query)).first() is not None
+
+
+async def check_aal(db: AsyncSession, sign_in: SignIn, present: Present) -> None:
+    """Keep whoever has only the first factor of two from changing what a user signs in by.
+
+    Raises:
+        InsufficientAal: they signed in by one factor, and have a second.
+    """
+    if present.aal < 2 and await has_second_factor(db, sign_in, present.user):
+        raise InsufficientAal

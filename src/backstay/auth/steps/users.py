@@ -1,0 +1,157 @@
+"""New users: their row in the application's table, their credentials, their identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.sign_in import SignIn
+from backstay.auth.store.user_row import UserRow, change, find_by_id
+from backstay.errors import RequestError, UserNotFound, ValidationFailed
+from backstay.schema.kind import kind_of
+from backstay.schema.python_value import python_value
+
+
+async def make_user(
+    db: AsyncSession,
+    sign_in: SignIn,
+    incoming: Incoming,
+    *,
+    email: str | None = None,
+    data: Mapping[str, Any] | None = None,
+    user_id: UUID | None = None,
+    **credentials: Any,
+) -> UserRow:
+    """A new user, as the application's model makes one.
+
+    The columns that ``Auth(profile=[...])`` names take what ``data`` says of them; ``Auth(before_sign_up=...)`` may
+    change the row, or refuse it by raising.
+
+    Arguments:
+        db: the session.
+        sign_in, incoming: where, and by which request.
+        email: the address, as :func:`backstay.auth.steps.address.read_email` writes it.
+        data: what the user says of themselves; all of it is kept as their metadata.
+        user_id: their id, where the secret key chooses one.
+        credentials: what is known of them beside.
+
+    Raises:
+        ValidationFailed: a column of the profile cannot take its value.
+    """
+    said = dict(data or {})
+    model = sign_in.user
+    mapper = sa.inspect(model)
+    row = mapper.class_manager.new_instance()
+    if email is not None:
+        row.email = email
+    if user_id is not None:
+        row.id = user_id
+    fill_profile(sign_in, row, said)
+    if sign_in.auth.before_sign_up is not None:
+        await sign_in.auth.before_sign_up(db, row)
+    db.add(row)
+    await db.flush()
+    values = {
+        "app_metadata": {},
+        "user_metadata": said,
+        "is_anonymous": False,
+        "new_email_confirmations": 0,
+        **credentials,
+    }
+    (key,) = (row.__getattribute__(mapper.get_property_by_column(each).key) for each in mapper.primary_key)
+    await change(db, sign_in.tables, key, incoming.now, **values)
+    made = await find_by_id(db, sign_in.tables, key)
+    if made is None:
+        raise UserNotFound
+    return made
+
+
+def fill_profile(sign_in: SignIn, row: Any, said: Mapping[str, Any]) -> None:
+    """Set the columns of the profile that ``said`` names.
+
+    Raises:
+        ValidationFailed: a value is none of the column's type.
+    """
+    for column in sign_in.auth.profile:
+        name, kind = column.key, column.type
+        if name in said:
+            value = said[name]
+            try:
+                setattr(row, name, None if value is None else python_value(kind, kind_of(kind).take(value)))
+            except RequestError as error:
+                raise ValidationFailed(f"{name}: {error.message}") from None
+
+
+async def make_identity(
+    db: AsyncSession,
+    sign_in: SignIn,
+    incoming: Incoming,
+    user_id: Any,
+    *,
+    provider: str,
+    subject: str,
+    issuer: str = "",
+    email: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """A new identity of a user: by an address of theirs (``email``, ``phone``), or by another issuer's word."""
+    await db.execute(
+        sa.insert(sign_in.tables.identities).values(
+            id=uuid4(),
+            user_id=user_id,
+            provider=provider,
+            # Identities by address are our own word.
+            issuer=issuer or f"backstay:{provider}",
+            subject=subject,
+            email=email,
+            data={"sub": subject, **({"email": email} if email else {}), **(data or {})},
+            last_sign_in_at=incoming.now,
+            created_at=incoming.now,
+            updated_at=incoming.now,
+        )
+    )
+
+
+async def prove_email(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, **more: Any) -> None:
+    """Note that a user has proven their e-mail address.
+
+    Arguments:
+        db, sign_in, incoming: where, and by which request.
+        user: who.
+        more: further credentials to set.
+    """
+    at = user.email_confirmed_at if user.email_is_confirmed else incoming.now
+    values = {"confirmed_email": user.email, "email_confirmed_at": at, "is_anonymous": False, **more}
+    await change(db, sign_in.tables, user.id, incoming.now, **values)
+    await _prove_identity(db, sign_in, incoming, user, "email", user.email)
+
+
+async def prove_phone(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, **more: Any) -> None:
+    """Note that a user has proven their telephone number."""
+    at = user.phone_confirmed_at or incoming.now
+    await change(db, sign_in.tables, user.id, incoming.now, phone_confirmed_at=at, is_anonymous=False, **more)
+    await _prove_identity(db, sign_in, incoming, user, "phone", user.phone)
+
+
+async def _prove_identity(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, provider: str, address: str | None
+) -> None:
+    identities = sign_in.tables.identities
+    found = await db.execute(
+        sa.select(identities.c.id).where(identities.c.user_id == user.id, identities.c.provider == provider)
+    )
+    data = {"sub": str(user.id), provider: address, f"{provider}_verified": True}
+    email = address if provider == "email" else None
+    key = found.scalar()
+    if key is None:
+        await make_identity(
+            db, sign_in, incoming, user.id, provider=provider, subject=str(user.id), email=email, data=data
+        )
+    else:
+        values = {"data": data, "email": email, "updated_at": incoming.now, "last_sign_in_at": incoming.now}
+        await db.execute(sa.update(identities).where(identities.c.id == key).values(values))

@@ -1,0 +1,1 @@
+"""What sign-in keeps: its tables, and how they are read and written."""

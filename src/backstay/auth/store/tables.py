@@ -1,0 +1,329 @@
+"""``declare(users) -> Tables``: the tables of sign-in, beside the application's own table of users.
+
+They belong to the same metadata, so migrations make them and keys hold between them; no rule names them, so no caller
+ever reaches them. What signs anybody in is only kept as a hash, or encrypted under a key that is not in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+INTERNAL: Final = "backstay_internal"
+"""What a table's ``info`` holds where it is Backstay's own."""
+
+_SERIAL: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """The tables of sign-in in one application.
+
+    Arguments:
+        users: the application's own.
+        credentials: what a user signs in by, and what is known of them beside their row; one for each user who ever
+            signed up.
+        identities: who a user is to other issuers.
+        sessions: what began by signing in. Their refresh tokens are derived, so none is kept.
+        codes: everything that is sent to prove that an address is somebody's: codes and links, each good once.
+        flows: what a browser left for, until it comes back: to another issuer, or to a mailbox.
+        factors, challenges, recovery_codes: the second factors of users.
+        api_keys: keys for programs.
+        attempts: who tried what how often.
+        revocations: users and sessions whose tokens are dead before their time.
+        audit: what happened.
+    """
+
+    users: sa.Table
+    credentials: sa.Table
+    identities: sa.Table
+    sessions: sa.Table
+    codes: sa.Table
+    flows: sa.Table
+    factors: sa.Table
+    challenges: sa.Table
+    recovery_codes: sa.Table
+    api_keys: sa.Table
+    attempts: sa.Table
+    revocations: sa.Table
+    audit: sa.Table
+
+
+def declare(users: sa.Table) -> Tables:
+    """The tables of sign-in for a table of users, made when they are first asked for.
+
+    Arguments:
+        users: with a primary key of one column.
+    """
+    metadata = users.metadata
+    made: dict[str, sa.Table] = {"users": users}
+    for entry in fields(Tables)[1:]:
+        name = f"auth_{entry.name}"
+        if name in metadata.tables:
+            made[entry.name] = metadata.tables[name]
+        else:
+            made[entry.name] = sa.Table(name, metadata, *_COLUMNS[entry.name](users), info={INTERNAL: True})
+    return Tables(**made)
+
+
+def can_sign_in(users: sa.Table) -> bool:
+    """Whether a table can be one of users who sign in: each has one id, an address, and a moment of joining.
+
+    What is wrong with one that cannot is told by :func:`backstay.schema.check.check`.
+    """
+    return len(users.primary_key.columns) == 1 and {"id", "email", "created_at"} <= set(users.c.keys())
+
+
+def is_internal(table: sa.Table) -> bool:
+    """Whether a table is Backstay's own, which nobody may be served."""
+    return INTERNAL in table.info
+
+
+# Columns -----------------------------------------------------------------------------------------------------
+
+
+def _moment(name: str, *, required: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=not required)
+
+
+def _text(name: str, *, required: bool = False, **options: Any) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text(), nullable=not required, **options)
+
+
+def _json(name: str, *, required: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, sa.JSON(none_as_null=True), nullable=not required)
+
+
+def _key() -> sa.Column[Any]:
+    return sa.Column("id", sa.Uuid(), primary_key=True, default=uuid4)
+
+
+def _user(users: sa.Table, *, name: str = "user_id", required: bool = True, primary: bool = False) -> sa.Column[Any]:
+    (key,) = users.primary_key.columns
+    link = sa.ForeignKey(key, ondelete="CASCADE")
+    return sa.Column(name, key.type, link, nullable=not required, primary_key=primary, index=not primary)
+
+
+def _part_of(table: str, name: str, *, required: bool = True) -> sa.Column[Any]:
+    link = sa.ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return sa.Column(name, sa.Uuid(), link, nullable=not required, index=True)
+
+
+def _credentials(users: sa.Table) -> list[Any]:
+    return [
+        _user(users, primary=True),
+        _text("password"),
+        _moment("password_changed_at"),
+        # An address is confirmed while it is still the one that the user's row holds, whoever changes that.
+        _text("confirmed_email"),
+        _moment("email_confirmed_at"),
+        _text("new_email"),
+        sa.Column("new_email_confirmations", sa.Integer(), nullable=False, default=0),
+        _text("phone", unique=True),
+        _moment("phone_confirmed_at"),
+        _text("new_phone"),
+        _moment("invited_at"),
+        _moment("confirmation_sent_at"),
+        _moment("recovery_sent_at"),
+        _moment("email_change_sent_at"),
+        _moment("phone_change_sent_at"),
+        _moment("reauthentication_sent_at"),
+        _moment("last_sign_in_at"),
+        _json("app_metadata", required=True),
+        _json("user_metadata", required=True),
+        sa.Column("is_anonymous", sa.Boolean(), nullable=False, default=False),
+        _moment("banned_until"),
+        _moment("deleted_at"),
+        _moment("updated_at", required=True),
+    ]
+
+
+def _identities(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _text("provider", required=True),
+        # Who says so, and what they call the user; an e-mail address is never what tells users apart.
+        _text("issuer", required=True),
+        _text("subject", required=True),
+        _text("email"),
+        _json("data", required=True),
+        _moment("last_sign_in_at"),
+        _moment("created_at", required=True),
+        _moment("updated_at", required=True),
+        sa.UniqueConstraint("issuer", "subject"),
+    ]
+
+
+def _sessions(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        sa.Column("aal", sa.Integer(), nullable=False, default=1),
+        _json("amr", required=True),
+        # Which of the session's refresh tokens is the one to use next.
+        sa.Column("generation", sa.Integer(), nullable=False, default=0),
+        _moment("refreshed_at", required=True),
+        _moment("created_at", required=True),
+        _moment("ended_at"),
+        _text("ended_by"),
+        _text("address"),
+        _text("user_agent"),
+        _text("client_id"),
+        _text("scope"),
+    ]
+
+
+def _codes(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _text("purpose", required=True),
+        _text("sent_to", required=True),
+        # The link's token by its hash; the short code by a hash that takes the server's secret.
+        _text("link_digest", unique=True),
+        _text("code_digest"),
+        sa.Column("attempts", sa.Integer(), nullable=False, default=0),
+        # The password that this sign-up came with: it is its own proof that brings it into force.
+        _text("password"),
+        sa.Column("flow_id", sa.Uuid(), nullable=True),
+        _moment("created_at", required=True),
+        _moment("code_expires_at", required=True),
+        _moment("expires_at", required=True),
+        _moment("used_at"),
+    ]
+
+
+def _flows(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users, required=False),
+        _text("method", required=True),
+        _text("provider"),
+        _text("challenge"),
+        _text("challenge_method"),
+        _text("state_digest", unique=True),
+        _text("code_digest", unique=True),
+        _text("sealed"),
+        _text("redirect_to"),
+        _user(users, name="linked_user_id", required=False),
+        _moment("created_at", required=True),
+        _moment("expires_at", required=True),
+        _moment("returned_at"),
+        _moment("used_at"),
+    ]
+
+
+def _factors(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _text("kind", required=True),
+        _text("friendly_name"),
+        _text("status", required=True),
+        _text("sealed"),
+        _text("phone"),
+        sa.Column("last_step", sa.BigInteger(), nullable=True),
+        _text("credential_id", unique=True),
+        _json("passkey"),
+        _moment("last_challenged_at"),
+        _moment("created_at", required=True),
+        _moment("updated_at", required=True),
+        sa.UniqueConstraint("user_id", "friendly_name"),
+    ]
+
+
+def _challenges(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _part_of("auth_factors", "factor_id", required=False),
+        _user(users, required=False),
+        _text("kind", required=True),
+        _text("code_digest"),
+        _text("sealed"),
+        _text("address"),
+        sa.Column("attempts", sa.Integer(), nullable=False, default=0),
+        _moment("created_at", required=True),
+        _moment("expires_at", required=True),
+        _moment("used_at"),
+    ]
+
+
+def _recovery_codes(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _text("digest", required=True, unique=True),
+        _moment("created_at", required=True),
+        _moment("used_at"),
+    ]
+
+
+def _api_keys(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _text("name", required=True),
+        _text("shown", required=True),
+        _text("digest", required=True, unique=True),
+        _text("previous_digest", unique=True),
+        _moment("previous_until"),
+        _json("scopes", required=True),
+        _moment("created_at", required=True),
+        _moment("expires_at"),
+        _moment("last_used_at"),
+        _moment("revoked_at"),
+    ]
+
+
+def _attempts(users: sa.Table) -> list[Any]:
+    return [
+        _text("key", required=True, primary_key=True),
+        sa.Column("count", sa.Integer(), nullable=False),
+        _moment("began_at", required=True),
+        _moment("blocked_until"),
+    ]
+
+
+def _revocations(users: sa.Table) -> list[Any]:
+    return [
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        _text("kind", required=True),
+        _text("subject", required=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, index=True),
+        _moment("until", required=True),
+    ]
+
+
+def _audit(users: sa.Table) -> list[Any]:
+    return [
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, index=True),
+        _text("action", required=True),
+        # No foreign key: what happened stays on record when the user is gone.
+        sa.Column("user_id", sa.Text(), nullable=True, index=True),
+        _text("by", required=True),
+        _text("address"),
+        _text("user_agent"),
+        _json("detail", required=True),
+    ]
+
+
+_COLUMNS: Final[dict[str, Callable[[sa.Table], list[Any]]]] = {
+    "credentials": _credentials,
+    "identities": _identities,
+    "sessions": _sessions,
+    "codes": _codes,
+    "flows": _flows,
+    "factors": _factors,
+    "challenges": _challenges,
+    "recovery_codes": _recovery_codes,
+    "api_keys": _api_keys,
+    "attempts": _attempts,
+    "revocations": _revocations,
+    "audit": _audit,
+}

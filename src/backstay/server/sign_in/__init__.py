@@ -1,0 +1,1 @@
+"""Sign-in behind the front door."""

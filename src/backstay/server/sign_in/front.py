@@ -1,0 +1,108 @@
+"""Sign-in behind the front door: its parts put together, and its protocol under ``/auth/v1``.
+
+What it needs is loaded with the first request to it: an application that nobody signs in to holds none of it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from backstay.auth.revoked import Revocations
+from backstay.auth.signing import Signer
+from backstay.auth.store.tables import declare
+from backstay.auth.verified import VerifiedTokens
+from backstay.dialects.dialect import Database
+from backstay.errors import BackstayError
+from backstay.frontends.http import Response
+from backstay.schema.caller import Caller
+from backstay.schema.declaration import Auth
+from backstay.schema.exchange import Request
+from backstay.schema.served import Schema
+from backstay.settings import Settings
+
+if TYPE_CHECKING:
+    from backstay.auth.mail.office import PostOffice
+    from backstay.auth.sign_in import SignIn
+
+SIGN_IN: Final = "/auth/v1"
+
+
+class SignInFront:
+    """The front end of sign-in in one application.
+
+    Arguments:
+        auth: as it was declared.
+        schema, database: whose users sign in, and where they are kept.
+        settings: the settings in force.
+        signer: signs access tokens.
+        verified: what this worker remembers of tokens; ended sessions are forgotten in it.
+        title: the application's name, as mails have it.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        schema: Schema,
+        database: Database,
+        settings: Settings,
+        signer: Signer,
+        verified: VerifiedTokens,
+        *,
+        title: str,
+    ) -> None:
+        assert schema.user is not None
+        self._auth = auth
+        self._schema = schema
+        self._database = database
+        self._settings = settings
+        self._signer = signer
+        self._title = title
+        self._tables = declare(schema.user)
+        self.revocations = Revocations(self._tables.revocations, database, verified)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        """What its flows work with."""
+        from backstay.auth.sign_in import SignIn
+
+        return SignIn(
+            auth=self._auth,
+            tables=self._tables,
+            schema=self._schema,
+            database=self._database,
+            settings=self._settings,
+            signer=self._signer,
+            revocations=self.revocations,
+            post=self._office,
+        )
+
+    @cached_property
+    def _office(self) -> PostOffice:
+        from backstay.auth.mail.office import PostOffice
+        from backstay.auth.mail.templates import Templates
+
+        site = self._settings.site_url or self._settings.public_url
+        templates = Templates(site_name=self._title, site_url=site)
+        return PostOffice(templates, mailer=self._auth.mail, texter=self._auth.sms)
+
+    async def answer(self, request: Request, caller: Caller) -> Response:
+        """Answer a request below ``/auth/v1``."""
+        from backstay.auth.protocol.front import answer_sign_in
+
+        return Response(*await answer_sign_in(self.sign_in, request, caller))
+
+    def render(self, error: BackstayError, caller: Caller) -> Response:
+        """An error in GoTrue's words."""
+        from backstay.auth.protocol.words import word
+
+        return Response(*word(error))
+
+    async def stop(self) -> None:
+        """Finish what is under way, for a few seconds, and let go of the rest."""
+        await self.revocations.stop()
+        if "sign_in" in self.__dict__:
+            await self.sign_in.finish()
+            self.sign_in.hashing.close()
+        if "_office" in self.__dict__:
+            await self._office.close()
