@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,6 +25,9 @@ from backstay.schema.caller import SERVICE
 from backstay.schema.declaration import Auth
 from backstay.schema.served import Schema
 from backstay.settings import Settings
+
+if TYPE_CHECKING:
+    from backstay.auth.oidc.remote import Remote
 
 T = TypeVar("T")
 
@@ -132,6 +135,22 @@ class SignIn:
     def code_key(self) -> bytes:
         """The key under which short codes are hashed."""
         return derive(self.secret, "codes")
+
+    @cached_property
+    def login_key(self) -> bytes:
+        """The key under which the secrets of logins at providers are made."""
+        return derive(self.secret, "logins")
+
+    @cached_property
+    def remotes(self) -> Mapping[str, Remote]:
+        """The providers that one may log in at, by each of their names."""
+        from backstay.auth.oidc.remote import Remote
+
+        found: dict[str, Remote] = {}
+        for provider in self.auth.providers:
+            remote = Remote(provider.facts)
+            found |= dict.fromkeys((remote.facts.name, *remote.facts.aliases), remote)
+        return found
 
     @cached_property
     def refresh_key(self) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from backstay.errors.general import Outage
 from backstay.errors.sign_in import SignInError
 
 
@@ -78,6 +81,20 @@ class LinkingDisabled(SignInError):
     code = "BS60059"
     status = 404
     name = "manual_linking_disabled"
+
+
+class InvalidIdToken(SignInError):
+    """Bad ID token"""
+
+    code = "BS60095"
+    name = "validation_failed"
+
+
+class ProviderUnreachable(Outage):
+    """The provider cannot be reached"""
+
+    code = "BS60096"
+    name: ClassVar[str] = "unexpected_failure"
 
 
 class SsoProviderNotFound(SignInError):

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
+from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller
 from backstay.schema.exchange import Request
 from backstay.schema.post.mail import Mailer
@@ -21,6 +22,7 @@ from backstay.schema.post.text import Texter
 from backstay.schema.rule import Expression, Place, Using
 
 if TYPE_CHECKING:
+    from backstay.schema.providers.provider import Provider
     from backstay.schema.scope.declared import Scope
 
 T = TypeVar("T")
@@ -73,6 +75,7 @@ class Auth:
         sign_in: serve sign-in under ``/auth/v1``. Without it tokens come from elsewhere.
         profile: the columns of the users' table that users fill themselves, by ``data`` of sign-up and of later
             changes; all other columns of yours are for your code to fill.
+        providers: where users may log in beside: ``Google(...)``, ``OIDC(...)`` ...
         before_sign_up: called with a session and the new user's row before it is added: it may change the row, or raise
             to refuse it.
         claims: called whenever a token is made; what it returns is added to the token's claims, but for those that say
@@ -85,10 +88,19 @@ class Auth:
     _: KW_ONLY
     sign_in: bool = True
     profile: Sequence[InstrumentedAttribute[Any]] = ()
+    providers: Sequence[Provider] = ()
     before_sign_up: Hook[Any] | None = None
     claims: Claims | None = None
     mail: Mailer | None = None
     sms: Texter | None = None
+
+    def __post_init__(self) -> None:
+        named = [name for each in self.providers for name in (each.facts.name, *each.facts.aliases)]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise DeclarationError(
+                f"Auth: two providers are named {twice[0]!r}", hint="Give each OIDC(...) its own name."
+            )
 
 
 @dataclass(frozen=True, slots=True)

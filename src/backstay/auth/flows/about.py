@@ -46,6 +46,7 @@ async def show_settings(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``GET /settings``: what one can sign in by."""
     settings = sign_in.settings
     external = dict.fromkeys(_PROVIDERS, False)
+    external |= dict.fromkeys(sign_in.remotes, True)
     external |= {
         "anonymous_users": settings.anonymous_users,
         "email": settings.email_sign_in,

@@ -8,6 +8,10 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.flows.provider.link import link
+from backstay.auth.flows.provider.native import grant_by_id_token
+from backstay.auth.flows.provider.parcel import unpack
+from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.revoked import Revoked
@@ -187,6 +191,8 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     if not asked.auth_code or not asked.code_verifier:
         raise ValidationFailed("invalid request: both auth code and code verifier should be non-empty")
 
+    letters: list[Letter] = []
+
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         found = await flow.redeem(db, sign_in.tables, asked.auth_code, asked.code_verifier, incoming.now)
         if isinstance(found, BackstayError):
@@ -194,14 +200,26 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
         user = await find_by_id(db, sign_in.tables, found["user_id"])
         if user is None or user.deleted_at is not None:
             return InvalidCredentials()
-        return await enter(db, sign_in, incoming, user, found["method"], provider=found["provider"])
+        left = unpack(sign_in, found)
+        if left.profile is not None:
+            linked = await link(db, sign_in, incoming, user.id, left.profile)
+            if isinstance(linked, BackstayError):
+                return linked
+            user, letter = linked
+            letters.extend([letter] if letter is not None else [])
+        session = await enter(db, sign_in, incoming, user, found["method"], provider=found["provider"])
+        return {**session, **left.tokens}
 
-    return Answer(await sign_in.settle(work))
+    entered = await sign_in.settle(work)
+    for letter in letters:
+        sign_in.post.post(letter)
+    return Answer(entered)
 
 
 GRANTS: Final[dict[str, Grant]] = {
     "password": grant_by_password,
     "refresh_token": grant_by_refresh_token,
     "pkce": grant_by_code,
+    "id_token": grant_by_id_token,
 }
 """What a session is granted for, by the name in the query string."""

@@ -56,6 +56,7 @@ async def begin(
     redirect_uri: str,
     scopes: Sequence[str] = (),
     extra: Mapping[str, str] | None = None,
+    bound: bool = True,
     now: datetime,
 ) -> Departure:
     """The way to a provider, for one login.
@@ -66,6 +67,7 @@ async def begin(
         redirect_uri: where the provider shall send its answer.
         scopes: what the caller asks for beside the declared.
         extra: what the caller adds; only :data:`PASSED_ON` is taken.
+        bound: whether the browser is given the mark, and its answer is not taken from another.
         now: the time.
 
     Raises:
@@ -76,7 +78,7 @@ async def begin(
 
     facts = remote.facts
     metadata = await remote.metadata(now)
-    state = new_state()
+    state = new_state(bound=bound)
     asked = {name: value[:_LONGEST] for name, value in (extra or {}).items() if name in PASSED_ON}
     if facts.account is Account.OPENID and facts.nonce:
         asked["nonce"] = seal.make(Purpose.NONCE, state)

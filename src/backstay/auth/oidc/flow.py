@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 _BYTES = 32
+_BOUND = "b."
+_UNBOUND = "u."
 
 
 class Purpose(Enum):
@@ -36,14 +38,16 @@ class Seal:
         return base64.urlsafe_b64encode(hmac.digest(self.secret, text, "sha256")).rstrip(b"=").decode()
 
     def is_same_browser(self, state: str, mark: str | None) -> bool:
-        """Whether a browser shows the mark that the one which began this login was given."""
+        """Whether a browser shows the mark that the one which began this login was given, if it was given one."""
+        if not state.startswith(_BOUND):
+            return True
         made = self.make(Purpose.BROWSER, state).encode()
         return hmac.compare_digest(made, (mark or "").encode("utf-8", "surrogatepass"))
 
 
-def new_state() -> str:
-    """A new state: 256 random bits."""
-    return secrets.token_urlsafe(_BYTES)
+def new_state(*, bound: bool = True) -> str:
+    """A new state: 256 random bits, and whether the browser that begins is given a mark."""
+    return (_BOUND if bound else _UNBOUND) + secrets.token_urlsafe(_BYTES)
 
 
 def hash_state(state: str) -> str:

@@ -6,6 +6,9 @@ from typing import Final
 
 from backstay.auth.flows.about import show_health, show_keys, show_settings
 from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
+from backstay.auth.flows.provider.ask import authorize, authorize_linking
+from backstay.auth.flows.provider.come_back import come_back
+from backstay.auth.flows.provider.link import unlink
 from backstay.auth.flows.sign_up import sign_up
 from backstay.auth.flows.token import grant_token
 from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
@@ -25,6 +28,11 @@ ROUTES: Final = Routes(
         Route("POST", "/resend", ask_again),
         Route("POST", "/verify", verify),
         Route("GET", "/verify", follow),
+        Route("GET", "/authorize", authorize),
+        Route("GET", "/callback", come_back),
+        Route("POST", "/callback", come_back),
+        Route("GET", "/user/identities/authorize", authorize_linking, Who.USER),
+        Route("DELETE", "/user/identities/{identity_id}", unlink, Who.USER),
         Route("POST", "/logout", log_out, Who.USER),
         Route("GET", "/user", show_user, Who.USER),
         Route("PUT", "/user", change_user, Who.USER),

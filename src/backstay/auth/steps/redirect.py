@@ -53,7 +53,7 @@ def add_query(url: str, values: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=urlencode([*kept, *values.items()])))
 
 
-def add_session(url: str, session: Mapping[str, Any], kind: str) -> str:
+def add_session(url: str, session: Mapping[str, Any], kind: str = "") -> str:
     """An address with a session in its fragment, as the implicit flow hands it over."""
     values = {
         "access_token": session["access_token"],
@@ -62,7 +62,7 @@ def add_session(url: str, session: Mapping[str, Any], kind: str) -> str:
         "refresh_token": session["refresh_token"],
         "sb": "",
         "token_type": session["token_type"],
-        "type": kind,
+        **({"type": kind} if kind else {}),
     }
     values |= {name: session[name] for name in ("provider_token", "provider_refresh_token") if session.get(name)}
     return urlunsplit(urlsplit(url)._replace(fragment=urlencode(values)))

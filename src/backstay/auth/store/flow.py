@@ -74,6 +74,18 @@ async def leave(
     return flow_id
 
 
+async def use_state(db: AsyncSession, tables: Tables, state_hash: str, now: datetime) -> sa.RowMapping | None:
+    """Use the state of a login: its flow, once; None where there is none, it was used, or it is too late."""
+    flows = tables.flows
+    used = await db.execute(
+        sa.update(flows)
+        .where(flows.c.state_digest == state_hash, flows.c.returned_at.is_(None), flows.c.expires_at > now)
+        .values(state_digest=None)
+        .returning(*flows.columns)
+    )
+    return used.mappings().first()
+
+
 async def give_code(db: AsyncSession, tables: Tables, flow_id: UUID, user_id: Any, now: datetime) -> str | None:
     """The authorisation code of a flow whose user has proven themselves; None where it is too late. Once for a flow."""
     flows = tables.flows
