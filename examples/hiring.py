@@ -194,7 +194,7 @@ class SavedSearch(Base):
 
 app = Backstay(
     "sqlite:///hiring.db",
-    auth=Auth(User),
+    auth=Auth(User, profile=[User.name]),
     # A company's notes are its own: no rule, hook or function of another company's caller ever meets them.
     tenancy=Tenancy(Note.company_id, current=me.company_id),
 )
@@ -213,7 +213,7 @@ app.resource(
     User,
     select=(User.id == me.id) | (User.company_id == me.company_id) | User.applications.any(sent_to_us),
     update=User.id == me.id,
-    readonly=[User.email, User.company_id],
+    readonly=[User.id, User.email, User.company_id],
 )
 postings = app.resource(
     Posting,

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from backstay.auth.store.codes import MOST_ATTEMPTS
+from backstay.errors import Conflict
 from signing_in import PASSWORD, Club, Person, fragment, path_of, query
 
 
@@ -207,3 +208,20 @@ def test_signing_up_by_phone(club: Club) -> None:
     club.ask("POST", "/otp", {"phone": "+491701234567"})
     shown = {"type": "sms", "phone": "+491701234567", "token": club.text("491701234567")}
     assert club.ask("POST", "/verify", shown).json["user"]["phone_confirmed_at"]
+
+
+def test_a_column_that_nobody_fills_is_told_by_name(database_url: str) -> None:
+    with Club(database_url, with_nick=True) as club:
+        answer = club.ask("POST", "/signup", {"email": "ada@example.com", "password": PASSWORD})
+        assert (answer.status, code(answer)) == (400, "validation_failed")
+        assert "nick" in answer.json["message"] and "before_sign_up" in answer.json["hint"]
+
+
+def test_the_application_may_refuse_a_new_user(database_url: str) -> None:
+    async def refuse(db: object, user: object) -> None:
+        raise Conflict("Only members' friends may join.")
+
+    with Club(database_url, auth={"before_sign_up": refuse}) as club:
+        answer = club.ask("POST", "/signup", {"email": "ada@example.com", "password": PASSWORD})
+        assert (answer.status, answer.json["message"]) == (409, "Only members' friends may join.")
+        assert club.rows(sa.select(club.tables.users.c.id)) == []

@@ -316,6 +316,12 @@ app = Backstay("sqlite://", auth=Auth(Pair))
 app.resource(Pair, select=anyone)  # BS161
 """
     ),
+    "what users sign in by": note(
+        """
+app.resource(User, select=signed_in, update=User.id == me.id, readonly=[User.id])  # BS166
+app.resource(Note, select=anyone)
+"""
+    ),
     "tenants": note(
         """
 class Owned:

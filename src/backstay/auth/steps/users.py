@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.store.user_row import UserRow, change, find_by_id
-from backstay.errors import RequestError, UserNotFound, ValidationFailed
+from backstay.errors import NotNullViolation, RequestError, UserNotFound, ValidationFailed
 from backstay.schema.kind import kind_of
 from backstay.schema.python_value import python_value
 
@@ -55,7 +56,10 @@ async def make_user(
     if sign_in.auth.before_sign_up is not None:
         await sign_in.auth.before_sign_up(db, row)
     db.add(row)
-    await db.flush()
+    try:
+        await db.flush()
+    except IntegrityError as error:
+        raise _explain(sign_in, error) from error
     values = {
         "app_metadata": {},
         "user_metadata": said,
@@ -69,6 +73,15 @@ async def make_user(
     if made is None:
         raise UserNotFound
     return made
+
+
+def _explain(sign_in: SignIn, error: IntegrityError) -> Exception:
+    """Why a new user's row was not taken."""
+    found = sign_in.database.fault(error)
+    if not isinstance(found, NotNullViolation):
+        return found
+    hint = "The application names the column in Auth(profile=[...]), or fills it in Auth(before_sign_up=...)."
+    return ValidationFailed(found.message, hint=hint)
 
 
 def fill_profile(sign_in: SignIn, row: Any, said: Mapping[str, Any]) -> None:

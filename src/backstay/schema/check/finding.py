@@ -81,6 +81,7 @@ CODES: Final = _codes(
     ("BS163", "error", "`Tenancy(current=...)` is not an attribute of the caller, or not of the column's type."),
     ("BS164", "warning", "A tenant's column may be NULL: such rows belong to nobody."),
     ("BS165", "warning", "A tenant's column has no index."),
+    ("BS166", "warning", "Callers may write the users' `id` or `email`, which only sign-in should change."),
     # Scopes
     ("BS171", "error", "A scope allows what the application does not serve."),
     ("BS172", "warning", "A scope allows nothing, or what nobody may."),

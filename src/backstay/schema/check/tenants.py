@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from backstay.schema.check.finding import Finding
 from backstay.schema.check.origin import place_of
@@ -12,6 +13,22 @@ from backstay.schema.expression.sort import common, sort_of
 from backstay.schema.rule import Place
 from backstay.schema.served import Schema
 
+_SIGNED_IN_BY: Final = ("id", "email")
+
+
+def _check_users(schema: Schema) -> Iterator[Finding]:
+    """Findings about users whom callers may change, where they sign in by what is changed."""
+    served = next((each for each in schema.resources.values() if each.table is schema.user), None)
+    if served is None or served.rules.update is None or "auth_credentials" not in schema.metadata.tables:
+        return
+    columns = [served.visible[name] for name in _SIGNED_IN_BY if name in served.visible]
+    written = [column.name for column in columns if not column.readonly]
+    if written:
+        named = " and ".join(f"`{name}`" for name in written)
+        model = served.model.__name__ if served.model is not None else "User"
+        hint = f"Add readonly=[{', '.join(f'{model}.{name}' for name in written)}]."
+        yield Finding("BS166", f"callers may write {named} of users, who sign in by it", hint, served.place)
+
 
 def check_tenants(schema: Schema, declarations: Declarations) -> Iterator[Finding]:
     """Findings about the users' table and the tenants' columns."""
@@ -19,6 +36,7 @@ def check_tenants(schema: Schema, declarations: Declarations) -> Iterator[Findin
     if schema.user is not None and len(schema.user.primary_key.columns) != 1:
         message = f"the primary key of the users' table {schema.user.name} has not one column"
         yield Finding("BS161", message, "A token names a user by one value: make it `id`.", first)
+    yield from _check_users(schema)
     if schema.tenants is None:
         return
     places = {served.table: served for served in schema.resources.values()}
