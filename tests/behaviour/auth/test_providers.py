@@ -442,9 +442,45 @@ def test_an_unverified_address_has_to_be_proven_first(club: Club, issuer: Issuer
     issuer.profile = {"email": "ada@example.com"}
     assert error(Browser(club).log_in(issuer)) == ("access_denied", "provider_email_needs_verification")
     assert count(club, club.tables.sessions) == 0
-    body = {"type": "signup", "email": "ada@example.com", "token": club.mail("ada@example.com").code}
+    # A second try sends no second mail at once.
+    assert error(Browser(club).log_in(issuer)) == ("access_denied", "provider_email_needs_verification")
+    club.settle()
+    assert len(club.post.mails) == 1
+    body = {"type": "email_change", "email": "ada@example.com", "token": club.mail("ada@example.com").code}
     proven = Person(club.ask("POST", "/verify", body).json)
-    assert enter(club, issuer).id == proven.id
+    entered = enter(club, issuer)
+    assert (entered.id, entered.session["user"]["email"]) == (proven.id, "ada@example.com")
+
+
+def test_an_unverified_address_is_nobodys_until_it_is_proven(club: Club, issuer: Issuer) -> None:
+    # An attacker's provider lets them claim any address, and they wait for its owner to sign up.
+    issuer.subject, issuer.profile = "eve", {"email": "ada@example.com"}
+    assert error(Browser(club).log_in(issuer)) == ("access_denied", "provider_email_needs_verification")
+    owner = club.member("ada@example.com")
+    assert error(Browser(club).log_in(issuer)) == ("access_denied", "provider_email_needs_verification")
+    held = club.ask("GET", "/user", token=owner.token).json["identities"]
+    assert [each["provider"] for each in held] == ["email"]
+    club.post.mails.clear()
+    club.ask("POST", "/otp", {"email": "ada@example.com"})
+    body = {"type": "email", "email": "ada@example.com", "token": club.mail("ada@example.com").code}
+    assert club.ask("POST", "/verify", body).json["user"]["id"] == owner.id
+
+
+def test_a_provider_may_verify_an_address_later(club: Club, issuer: Issuer) -> None:
+    issuer.profile = {"email": "ada@example.com"}
+    assert error(Browser(club).log_in(issuer)) == ("access_denied", "provider_email_needs_verification")
+    issuer.profile = {"email": "ada@example.com", "email_verified": True}
+    assert enter(club, issuer).session["user"]["email"] == "ada@example.com"
+
+
+def test_a_user_may_enter_before_the_address_is_proven_where_no_proof_is_asked(club: Club, issuer: Issuer) -> None:
+    issuer.profile = {"email": "ada@example.com"}
+    club.sign_in.settings = replaced(club, confirm_email=False)
+    try:
+        user = enter(club, issuer).session["user"]
+        assert (user["email"], user["new_email"]) == ("", "ada@example.com")
+    finally:
+        club.sign_in.settings = club.app.settings
 
 
 def test_a_banned_user_does_not_enter_by_a_provider(club: Club, issuer: Issuer) -> None:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.flows.provider.owner import add_identity, confirm, find_owner, said_of
 from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.profile import Profile
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.entry import leave
 from backstay.auth.steps.mailing import mail_code
-from backstay.auth.steps.users import make_identity, make_user
+from backstay.auth.steps.users import make_user
 from backstay.auth.store import identities
 from backstay.auth.store.codes import Purpose
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, identities_of
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id
 from backstay.errors import BackstayError, EmailNeedsVerification, SignUpDisabled, UserBanned, UserNotFound
+
+PAUSE: Final = timedelta(minutes=1)
+"""The shortest time between two mails to an address that a login brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +32,13 @@ class Found:
 
     Arguments:
         user: who.
-        letter: by which the address is to be proven first; they may not enter before.
+        letter: by which the address is to be proven.
+        waits: they may not enter before that.
     """
 
     user: UserRow
     letter: Letter | None = None
+    waits: bool = False
 
 
 async def find_account(
@@ -56,192 +61,66 @@ async def find_account(
         user = await find_by_id(db, sign_in.tables, known["user_id"])
         if user is None or user.deleted_at is not None:
             return UserNotFound()
-        await identities.renew(
-            db, sign_in.tables, known["id"], incoming.now, email=profile.email, data=dict(profile.data)
-        )
+        data = dict(profile.data)
+        await identities.renew(db, sign_in.tables, known["id"], incoming.now, email=profile.email, data=data)
     else:
-        user = await _link_by_address(db, sign_in, incoming, profile)
+        user = await find_owner(db, sign_in, incoming, profile)
         if user is None:
             user = await _make(db, sign_in, incoming, profile)
     if isinstance(user, BackstayError):
         return user
-    return await _admit(db, sign_in, incoming, user, profile, redirect_to)
-
-
-async def _admit(
-    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, profile: Profile, redirect_to: str
-) -> Found | BackstayError:
-    """Let a user in whose address is proven, or who has none; the others get a mail."""
     if user.is_banned(incoming.now):
         return UserBanned()
-    if user.email_is_confirmed or user.email is None:
-        return Found(user)
-    if profile.email_verified and profile.email == user.email:
-        await _confirm(db, sign_in, incoming, user, profile)
-        return Found(await find_by_id(db, sign_in.tables, user.id) or user)
-    if not sign_in.settings.confirm_email:
-        return Found(user)
-    letter = None
-    if sign_in.post.mails:
-        letter = await mail_code(db, sign_in, incoming, user, Purpose.SIGN_UP, user.email, redirect_to)
-    return Found(user, letter) if letter is not None else EmailNeedsVerification()
-
-
-# Linking by an address ---------------------------------------------------------------------------------------
-
-
-async def _link_by_address(
-    db: AsyncSession, sign_in: SignIn, incoming: Incoming, profile: Profile
-) -> UserRow | BackstayError | None:
-    """The user with the address that the provider verified; None where there is none, or it is not theirs."""
-    if profile.email is None or not profile.email_verified:
-        return None
-    user = await find_by_email(db, sign_in.tables, profile.email)
-    if user is None:
-        return None
-    if user.deleted_at is not None:
-        return UserNotFound()
-    if user.is_banned(incoming.now):
-        return UserBanned()
-    held = await identities_of(db, sign_in.tables, user.id)
-    if not _has_proven_address(sign_in, user, held):
-        if _is_somebody_elses(sign_in, user, held):
-            await _release(db, sign_in, incoming, user)
-            return None
-        await _take_over(db, sign_in, incoming, user, held, profile)
-    await _add(db, sign_in, incoming, user, profile)
-    await note(db, sign_in, incoming, "identity_linked", user.id, {"provider": profile.provider, "by": "email"})
-    return await find_by_id(db, sign_in.tables, user.id)
-
-
-def _has_proven_address(sign_in: SignIn, user: UserRow, held: Sequence[sa.RowMapping]) -> bool:
-    """Whether the user's own address was proven: by a mail, or by another provider's word.
-
-    Where sign-up takes no proof, that it counts as confirmed shows nothing.
-    """
-    if not user.email_is_confirmed:
-        return False
-    return sign_in.settings.confirm_email or any(_vouches(each, user.email) for each in held)
-
-
-def _vouches(identity: sa.RowMapping, email: str | None) -> bool:
-    """Whether an identity is another issuer's word that an address is the user's."""
-    return (
-        identity["provider"] not in identities.OWN
-        and identity["email"] == email
-        and identity["data"].get("email_verified") is True
-    )
-
-
-def _is_somebody_elses(sign_in: SignIn, user: UserRow, held: Sequence[sa.RowMapping]) -> bool:
-    """Whether whoever has the account proved to be somebody in another way, and merely names an address not theirs."""
-    proven = user.phone_is_confirmed or any(each["provider"] not in identities.OWN for each in held)
-    return proven and bool(sign_in.tables.users.c.email.nullable)
-
-
-async def _release(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow) -> None:
-    """Take an address from a user who never proved it; whose it is gets an account of their own."""
-    users, tables = sign_in.tables.users, sign_in.tables
-    (key,) = users.primary_key.columns
-    await db.execute(sa.update(users).where(key == user.id).values(email=None))
-    await db.execute(
-        sa.delete(tables.identities).where(
-            tables.identities.c.user_id == user.id, tables.identities.c.provider == "email"
-        )
-    )
-    await _forget_codes(db, sign_in, user)
-    await change(db, tables, user.id, incoming.now, confirmed_email=None, email_confirmed_at=None, password=None)
-    await note(db, sign_in, incoming, "address_released", user.id)
-
-
-async def _take_over(
-    db: AsyncSession,
-    sign_in: SignIn,
-    incoming: Incoming,
-    user: UserRow,
-    held: Sequence[sa.RowMapping],
-    profile: Profile,
-) -> None:
-    """Give an account to the owner of its address, and leave whoever made it no way in.
-
-    Arguments:
-        db, sign_in, incoming: where, and by which request.
-        user: the account; nobody has proven that its address is theirs.
-        held: its identities.
-        profile: the owner's.
-    """
-    tables = sign_in.tables
-    dropped = [each["id"] for each in held if not _vouches(each, profile.email)]
-    await identities.remove(db, tables, user.id, dropped)
-    # Each by itself: whose account it is gets a session in this very moment, which must not end with the others.
-    await leave(db, sign_in, incoming, tables.sessions.c.user_id == user.id, by="takeover")
-    await _forget_codes(db, sign_in, user)
-    for table in (tables.factors, tables.challenges, tables.recovery_codes, tables.api_keys):
-        await db.execute(sa.delete(table).where(table.c.user_id == user.id))
-    await change(
-        db,
-        tables,
-        user.id,
-        incoming.now,
-        password=None,
-        password_changed_at=incoming.now,
-        new_email=None,
-        new_email_confirmations=0,
-        phone=None,
-        phone_confirmed_at=None,
-        new_phone=None,
-        user_metadata=_said(profile),
-    )
-    await _confirm(db, sign_in, incoming, user, profile)
-    await note(db, sign_in, incoming, "account_taken_over", user.id, {"provider": profile.provider})
-
-
-async def _forget_codes(db: AsyncSession, sign_in: SignIn, user: UserRow) -> None:
-    """Make worthless what was sent to a user, and what was begun in their name."""
-    codes, flows = sign_in.tables.codes, sign_in.tables.flows
-    await db.execute(sa.delete(codes).where(codes.c.user_id == user.id))
-    await db.execute(sa.delete(flows).where(sa.or_(flows.c.user_id == user.id, flows.c.linked_user_id == user.id)))
-
-
-# New identities and users ------------------------------------------------------------------------------------
+    return await _prove_address(db, sign_in, incoming, user, profile, redirect_to)
 
 
 async def _make(db: AsyncSession, sign_in: SignIn, incoming: Incoming, profile: Profile) -> UserRow | BackstayError:
+    """A new user. An address that nobody vouches for is not theirs yet: whose it is could have it proven otherwise."""
     if not sign_in.settings.sign_up:
         return SignUpDisabled()
-    if profile.email is not None and not profile.email_verified:
-        taken = await find_by_email(db, sign_in.tables, profile.email)
+    pending = None if profile.email_verified else profile.email
+    if pending is not None and sign_in.settings.confirm_email:
+        taken = await find_by_email(db, sign_in.tables, pending)
         if taken is not None:
             # As to whoever has to prove a new address: nobody learns whose addresses are known here.
             return EmailNeedsVerification()
-    user = await make_user(db, sign_in, incoming, email=profile.email, data=_said(profile))
-    await _add(db, sign_in, incoming, user, profile)
-    if profile.email_verified:
-        await _confirm(db, sign_in, incoming, user, profile)
+    email = profile.email if profile.email_verified else None
+    user = await make_user(db, sign_in, incoming, email=email, data=said_of(profile), new_email=pending)
+    await add_identity(db, sign_in, incoming, user, profile)
+    if email is not None:
+        await confirm(db, sign_in, incoming, user, email)
     await note(db, sign_in, incoming, "signed_up", user.id, {"method": "oauth", "provider": profile.provider})
     return await find_by_id(db, sign_in.tables, user.id) or user
 
 
-async def _add(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, profile: Profile) -> None:
-    await make_identity(
-        db,
-        sign_in,
-        incoming,
-        user.id,
-        provider=profile.provider,
-        subject=profile.subject,
-        issuer=profile.issuer,
-        email=profile.email,
-        data=profile.data,
-    )
+async def _prove_address(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, profile: Profile, redirect_to: str
+) -> Found:
+    """Take the provider's word for the address, or see to it that the user proves it themselves."""
+    if profile.email is None or user.email_is_confirmed:
+        return Found(user)
+    if profile.email_verified:
+        await _take_address(db, sign_in, incoming, user, profile.email)
+        return Found(await find_by_id(db, sign_in.tables, user.id) or user)
+    if user.email is not None or user.new_email != profile.email:
+        return Found(user)
+    letter = None
+    sent = user.email_change_sent_at
+    free = await find_by_email(db, sign_in.tables, profile.email) is None
+    if free and sign_in.post.mails and (sent is None or incoming.now - sent >= PAUSE):
+        letter = await mail_code(db, sign_in, incoming, user, Purpose.EMAIL_CHANGE_NEW, profile.email, redirect_to)
+    return Found(user, letter, waits=sign_in.settings.confirm_email)
 
 
-async def _confirm(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, profile: Profile) -> None:
-    """Take a provider's word that the address is the user's."""
-    values = {"confirmed_email": profile.email, "email_confirmed_at": incoming.now, "is_anonymous": False}
-    await change(db, sign_in.tables, user.id, incoming.now, **values)
-
-
-def _said(profile: Profile) -> dict[str, Any]:
-    """What a new user's metadata begin with."""
-    return {name: value for name, value in profile.data.items() if name != "custom_claims"}
+async def _take_address(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, email: str) -> None:
+    """Give a user the address that the provider verified, if it is nobody else's."""
+    if user.email is None and await find_by_email(db, sign_in.tables, email) is None:
+        users = sign_in.tables.users
+        (key,) = users.primary_key.columns
+        await db.execute(sa.update(users).where(key == user.id).values(email=email))
+    elif user.email != email:
+        return
+    values: dict[str, Any] = {"new_email": None} if user.new_email == email else {}
+    await confirm(db, sign_in, incoming, user, email)
+    if values:
+        await change(db, sign_in.tables, user.id, incoming.now, **values)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.flows.provider.account import Found, find_account
+from backstay.auth.flows.provider.account import find_account
 from backstay.auth.flows.provider.ask import callback_of, seal_of
 from backstay.auth.flows.provider.link import link, refuse_known
 from backstay.auth.flows.provider.mark import read_mark, set_mark
@@ -101,11 +101,11 @@ async def _take(
         if row["linked_user_id"] is not None:
             return await _link(db, sign_in, incoming, row, arrival, letters)
         found = await find_account(db, sign_in, incoming, arrival.profile, row["redirect_to"])
-        if isinstance(found, Found) and found.letter is not None:
-            letters.append(found.letter)
-            return EmailNeedsVerification()
         if isinstance(found, BackstayError):
             return found
+        letters.extend([found.letter] if found.letter is not None else [])
+        if found.waits:
+            return EmailNeedsVerification()
         return await _hand_over(db, sign_in, incoming, row, found.user, arrival)
 
     try:

@@ -107,9 +107,10 @@ async def _enter(sign_in: SignIn, incoming: Incoming, profile: Profile, user_id:
             if isinstance(found, BackstayError):
                 return found
             user, letter = found.user, found.letter
+            if found.waits:
+                letters.extend([letter] if letter is not None else [])
+                return EmailNeedsVerification()
         letters.extend([letter] if letter is not None else [])
-        if user_id is None and letter is not None:
-            return EmailNeedsVerification()
         return await enter(db, sign_in, incoming, user, "oauth", provider=profile.provider)
 
     try:
