@@ -36,6 +36,7 @@ class Settings:
         secret=True,
     )
     jwt_audience: str = _setting("", "Audience that a token must name; empty: any.")
+    jwt_issuer: str = _setting("", "Issuer that a token must name, unless it was issued here; empty: any.")
     jwt_role_claim: str = _setting("role", "Claim that holds the caller's role: a name or a JSON path.")
     publishable_key: str = _setting("", "The key front ends carry (sb_publishable_...): role anon.")
     secret_key: str = _setting("", "The key servers carry (sb_secret_...): role service_role.", secret=True)

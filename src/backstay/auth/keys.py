@@ -28,6 +28,8 @@ PUBLISHABLE_PREFIX: Final = "sb_publishable_"
 SECRET_PREFIX: Final = "sb_secret_"
 PROGRAM_PREFIX: Final = "bsk_"
 LEAST_SECRET: Final = 32
+SIGN_IN: Final = "/auth/v1"
+"""Where sign-in is served."""
 ISSUED_AUDIENCE: Final = "authenticated"
 """Whom the tokens of sign-in are for, where the setting ``jwt_audience`` says nothing else."""
 
@@ -61,8 +63,9 @@ class Keys:
     """All that callers are told by. Opaque keys are kept as digests only.
 
     ``role_claim`` is the path to the role in a token's claims. ``issuer`` is what sign-in calls itself in the tokens
-    that it signs; empty: there is no sign-in. ``database_roles``: the role is one of the database's own, under which
-    requests run; without a token it is ``anonymous_role``.
+    that it signs; empty: there is no sign-in. ``other_issuer`` is what all other tokens must name; empty: anything.
+    ``database_roles``: the role is one of the database's own, under which requests run; without a token it is
+    ``anonymous_role``.
     """
 
     trusted: tuple[TrustedKey, ...] = ()
@@ -70,6 +73,7 @@ class Keys:
     secret: bytes | None = None
     audience: str = ""
     issuer: str = ""
+    other_issuer: str = ""
     role_claim: Path = ("role",)
     anonymous: bool = True
     secret_in_browser: bool = False
@@ -82,8 +86,17 @@ class Keys:
         return self.audience or ISSUED_AUDIENCE
 
 
-def read_keys(settings: Settings) -> Keys:
+def issuer_of(settings: Settings) -> str:
+    """Where callers reach sign-in, which is what it calls itself in the tokens that it issues (``iss``)."""
+    return f"{settings.public_url.rstrip('/')}{SIGN_IN}"
+
+
+def read_keys(settings: Settings, *, sign_in: bool = False) -> Keys:
     """The keys that ``settings`` name.
+
+    Arguments:
+        settings: the settings in force.
+        sign_in: whether users sign in here, so that the signing keys are for that alone.
 
     Raises:
         DeclarationError: naming everything that is wrong with them; never showing a secret.
@@ -102,6 +115,8 @@ def read_keys(settings: Settings) -> Keys:
         publishable=digest(settings.publishable_key) if settings.publishable_key else None,
         secret=digest(settings.secret_key) if settings.secret_key else None,
         audience=settings.jwt_audience,
+        issuer=issuer_of(settings) if sign_in else "",
+        other_issuer=settings.jwt_issuer,
         role_claim=role_claim,
         anonymous=settings.anonymous,
         secret_in_browser=settings.secret_key_in_browser,

@@ -46,21 +46,6 @@ class Revoked(Enum):
     USER = "user"
 
 
-def revocations_table(metadata: sa.MetaData) -> sa.Table:
-    """The table of what is revoked. A row is of no use after ``until``, when the last such token has expired."""
-    return sa.Table(
-        "auth_revocations",
-        metadata,
-        # Numbers are not used again when rows are deleted, so whoever has read up to one misses none.
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=True),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
-        sqlite_autoincrement=True,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _End:
     """When it was revoked, and when the last token that this concerns has expired; seconds since 1970."""
@@ -73,7 +58,7 @@ class Revocations:
     """What is revoked, as far as it matters still.
 
     Arguments:
-        table: where it is written, see :func:`revocations_table`.
+        table: where it is written (``auth_revocations``); a row is of no use after its ``until``.
         database: which holds the table.
         verified: what a worker remembers of tokens; revoked ones are forgotten in it.
     """

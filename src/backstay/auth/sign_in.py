@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.auth.keys import issuer_of
 from backstay.auth.mail.letter import Letter
 from backstay.auth.password.hashing import Hashing
 from backstay.auth.revoked import Revocations
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from backstay.auth.oidc.remote import Remote
 
 T = TypeVar("T")
-
-PREFIX: Final = "/auth/v1"
 
 
 class Post(Protocol):
@@ -117,7 +116,7 @@ class SignIn:
     @property
     def url(self) -> str:
         """Where callers reach sign-in, and what its tokens call their issuer."""
-        return f"{self.settings.public_url.rstrip('/')}{PREFIX}"
+        return issuer_of(self.settings)
 
     @cached_property
     def secret(self) -> str:

@@ -57,8 +57,7 @@ def verify(token: str, keys: Keys, now: float) -> dict[str, Any]:
     claims = _read_claims(token.split(".")[1])
     _check_times(claims, now)
     _check_audience(claims, keys.audience)
-    if keys.issuer:
-        _check_issuer(claims, header, signer, keys)
+    _check_issuer(claims, header, signer, keys)
     return claims
 
 
@@ -138,19 +137,19 @@ def _check_audience(claims: Mapping[str, Any], audience: str) -> None:
 
 
 def _check_issuer(claims: Mapping[str, Any], header: Mapping[str, Any], signer: TrustedKey, keys: Keys) -> None:
-    """Where there is sign-in, take from its own keys nothing but the access tokens that it issues (ASVS 9.2.2, 9.2.4).
+    """Take tokens of those issuers alone that are named, and of our own keys only what sign-in issues.
 
-    The secret may be shared with servers that sign tokens by themselves, without an ``iss``, and with the keys in token
-    form that Supabase makes, which name another one and no user.
+    The secret may be shared with servers that sign tokens by themselves, so what it signed is asked for no issuer
+    unless the settings do.
     """
     issuer = claims.get("iss")
-    if signer.own:
+    if signer.own and keys.issuer:
         if issuer != keys.issuer:
             raise InvalidClaims("JWT not of this issuer")
         if "typ" not in header or "exp" not in claims or not claims.get("sub"):
             raise InvalidClaims("JWT not an access token")
         _check_audience(claims, keys.issued_audience)
-    elif signer.algorithm == "HS256" and issuer not in (None, keys.issuer) and "sub" in claims:
+    elif keys.other_issuer and (not isinstance(issuer, str) or issuer not in (keys.other_issuer, keys.issuer)):
         raise InvalidClaims("JWT not of this issuer")
 
 

@@ -10,7 +10,13 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from backstay.auth.keys import generate_jwt_secret, generate_publishable_key, generate_secret_key
+from backstay.auth.keys import (
+    ISSUED_AUDIENCE,
+    generate_jwt_secret,
+    generate_publishable_key,
+    generate_secret_key,
+    issuer_of,
+)
 from backstay.auth.mint import compose
 from backstay.auth.signing import read_signer
 from backstay.auth.signing.key import ALGORITHMS, is_text, read_keys_that_sign, read_members, write_members
@@ -25,7 +31,6 @@ from backstay.settings import load as load_settings
 
 _FILE: Final = "signing-keys.json"
 """The file of signing keys, where neither the command nor the settings name one."""
-_LIFETIME: Final = timedelta(hours=1)
 
 
 def new() -> int:
@@ -89,12 +94,14 @@ def token(
         raise DeclarationError(
             "There is no secret to sign with: this application takes tokens of another issuer (the setting jwks)."
         )
+    # Of the signing keys nothing is taken but what sign-in issues.
+    issued = {"iss": issuer_of(settings)} if settings.signing_keys else {}
     content = compose(
         user=sub,
         role=roles[role],
         lifetime=timedelta(seconds=lifetime) if lifetime else None,
-        audience=settings.jwt_audience,
-        claims=read_claims(claim or []),
+        audience=settings.jwt_audience or (ISSUED_AUDIENCE if issued else ""),
+        claims={**issued, **read_claims(claim or [])},
     )
     say(read_signer(settings).sign(content))
     return 0
@@ -125,10 +132,12 @@ def rotate(
     made = not path.exists()
     members = [] if made else _members(path)
     moment = time.time()
-    write_members(path, add_key(members, now=moment, lifetime=_LIFETIME, algorithm=algorithm, at_once=now))
+    settings = load_settings(file=Path(CONFIG))
+    lifetime = settings.access_token_life
+    write_members(path, add_key(members, now=moment, lifetime=lifetime, algorithm=algorithm, at_once=now))
     say(f"{path}: {'made' if made else 'changed'}")
     _tell(_members(path), moment)
-    if not load_settings(file=Path(CONFIG)).signing_keys:
+    if not settings.signing_keys:
         say("")
         say(f"BACKSTAY_SIGNING_KEYS={path}")
     return 0

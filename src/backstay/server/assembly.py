@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.about import __version__
 from backstay.auth.identify import identify, in_database
-from backstay.auth.keys import read_keys
+from backstay.auth.keys import SIGN_IN, read_keys
 from backstay.auth.pulse import Pulse
 from backstay.auth.signing import read_signer
 from backstay.auth.verified import VerifiedTokens
@@ -33,7 +33,7 @@ from backstay.server.asgi import Application
 from backstay.server.edge import Edge, FrontEnd
 from backstay.server.mounts import Mount
 from backstay.server.pages import load_pages
-from backstay.server.sign_in.front import SIGN_IN, SignInFront
+from backstay.server.sign_in.front import SignInFront
 from backstay.server.visitors import introduce
 from backstay.settings import Settings
 
@@ -76,7 +76,8 @@ class Assembly:
             )
         self.road = Road(schema, self.engine, settings)
         self.signer = read_signer(settings)
-        self._keys = self.signer.complete(read_keys(settings))
+        signs_in = auth is not None and auth.sign_in
+        self._keys = self.signer.complete(read_keys(settings, sign_in=signs_in))
         self._renewal = Pulse("looking for changed signing keys", self._renew_keys, every=_LOOK)
         self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
@@ -149,7 +150,7 @@ class Assembly:
 
     async def _is_ready(self) -> bool:
         await self.engine.database.fetch("SELECT 1", [], ())
-        return True
+        return self.sign_in is None or self.sign_in.revocations.is_current
 
     def session(self, act_as: System | Caller | Any) -> AbstractAsyncContextManager[AsyncSession]:
         """A session in which the rules of ``act_as`` hold: ``system``, a caller, or a user's row."""

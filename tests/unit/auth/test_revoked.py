@@ -16,7 +16,8 @@ from backstay.auth import revoked
 from backstay.auth.identify import identify
 from backstay.auth.keys import read_keys
 from backstay.auth.mint import mint
-from backstay.auth.revoked import Revocations, Revoked, revocations_table
+from backstay.auth.revoked import Revocations, Revoked
+from backstay.auth.store.tables import declare
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.connect import connect
 from backstay.dialects.dialect import Database, Row
@@ -67,7 +68,8 @@ async def worker(module_database_url: str) -> AsyncIterator[Workers]:
         async def start(*, reading: bool = True) -> Worker:
             nonlocal made
             metadata = sa.MetaData()
-            table = revocations_table(metadata)
+            users = sa.Table("users", metadata, sa.Column("id", sa.Uuid(), primary_key=True))
+            table = declare(users).revocations
             engine = connect(module_database_url, settings=Settings(), metadata=metadata)
             await engine.database.start()
             stack.push_async_callback(engine.database.close)
@@ -243,23 +245,41 @@ async def test_of_what_is_remembered_only_the_revoked_is_forgotten(worker: Worke
 
 
 @pytest.mark.asvs("16.5.3")
-async def test_without_the_table_users_are_refused_and_keys_are_not(worker: Workers) -> None:
+async def test_while_it_cannot_be_read_users_are_refused_and_keys_are_not(worker: Workers) -> None:
     one = await worker()
-    async with one.database.session(local=()) as session:
-        await session.execute(sa.text("DROP TABLE auth_revocations"))
     blind = Worker(one.database, one.revocations._table)
     told: list[Any] = []
     end = subscribe(told.append, RevocationsLost, RevocationsFound)
+    await rename(one.database, "until", "gone")
     try:
         await blind.revocations.refresh()
         await blind.revocations.refresh()
     finally:
         end()
+        await rename(one.database, "gone", "until")
     assert [type(each) for each in told] == [RevocationsLost]
     assert not blind.revocations.is_current
     with pytest.raises(RevocationsUnknown):
         blind.ask(token())
     assert identify({"apikey": "sb_publishable_x"}, KEYS, blind.verified, revoked=blind.revocations).id is None
+
+
+async def rename(database: Database, old: str, new: str) -> None:
+    async with database.session(local=()) as session:
+        await session.execute(sa.text(f"ALTER TABLE auth_revocations RENAME COLUMN {old} TO {new}"))
+
+
+async def test_where_nobody_ever_signed_in_there_is_nothing_to_know(database_url: str) -> None:
+    metadata = sa.MetaData()
+    table = declare(sa.Table("users", metadata, sa.Column("id", sa.Uuid(), primary_key=True))).revocations
+    engine = connect(database_url, settings=Settings(), metadata=metadata)
+    await engine.database.start()
+    try:
+        worker = Worker(engine.database, table)
+        await worker.revocations.refresh()
+        assert worker.ask(token()).id == "ada"
+    finally:
+        await engine.database.close()
 
 
 @pytest.mark.asvs("16.5.3")

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -357,10 +358,29 @@ def test_of_our_own_keys_nothing_but_access_tokens_is_accepted(change: dict[str,
         asked(made.sign(changed, now=NOW), keys)
 
 
-def test_the_secret_s_tokens_may_come_from_other_servers_but_not_from_other_issuers() -> None:
+def test_the_secret_s_tokens_may_come_from_other_servers() -> None:
     _, keys = issuing()
     by_secret = Signer(secret=SECRET).sign
     assert asked(by_secret({"sub": "ada", "role": "authenticated"}), keys) == "ada"
     assert asked(by_secret({"iss": "supabase", "role": "anon", "ref": "x"}), keys) is None
+    assert asked(by_secret({**ISSUED, "iss": "https://other.example.com"}), keys) == "ada"
+
+
+@pytest.mark.asvs("9.2.3")
+def test_where_the_settings_name_an_issuer_tokens_of_others_are_refused() -> None:
+    made, keys = issuing()
+    keys = replace(keys, other_issuer="https://issuer.example.com")
+    by_secret = Signer(secret=SECRET).sign
+    assert asked(by_secret({**ISSUED, "iss": "https://issuer.example.com"}), keys) == "ada"
+    assert asked(by_secret(ISSUED), keys) == asked(made.sign(ISSUED, now=NOW), keys) == "ada"
+    for issuer in ("https://other.example.com", "", None, ["https://issuer.example.com"], 1):
+        with pytest.raises(InvalidClaims, match="issuer"):
+            asked(by_secret({**ISSUED, "iss": issuer}), keys)
     with pytest.raises(InvalidClaims, match="issuer"):
-        asked(by_secret({**ISSUED, "iss": "https://other.example.com"}), keys)
+        asked(made.sign({**ISSUED, "iss": "https://issuer.example.com"}, now=NOW), keys)
+
+
+def test_the_settings_say_who_issues() -> None:
+    given = Settings(jwt_secret=SECRET, public_url="https://api.example.com/", jwt_issuer="https://issuer.example.com")
+    assert (read_keys(given).issuer, read_keys(given).other_issuer) == ("", "https://issuer.example.com")
+    assert read_keys(given, sign_in=True).issuer == ISSUER

@@ -68,3 +68,19 @@ async def show_settings(sign_in: SignIn, incoming: Incoming) -> Answer:
 async def show_keys(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``GET /.well-known/jwks.json``: the public keys (RFC 7517); a secret is never among them."""
     return Answer(sign_in.signer.jwks(now=incoming.now.timestamp()), headers=_CACHED)
+
+
+async def show_configuration(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /.well-known/openid-configuration``: where a library that verifies tokens finds their keys."""
+    algorithms = {str(key["alg"]) for key in sign_in.signer.jwks(now=incoming.now.timestamp())["keys"]}
+    document = {
+        "issuer": sign_in.url,
+        "jwks_uri": f"{sign_in.url}/.well-known/jwks.json",
+        "token_endpoint": f"{sign_in.url}/token",
+        "userinfo_endpoint": f"{sign_in.url}/user",
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": sorted(algorithms) or ["HS256"],
+        "code_challenge_methods_supported": ["S256"],
+    }
+    return Answer(document, headers=_CACHED)

@@ -9,7 +9,7 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.protocol.route import check_caller
 from backstay.auth.protocol.routes import ROUTES
 from backstay.auth.sign_in import SignIn
-from backstay.errors import TooLarge
+from backstay.errors import BackstayError, DatabaseFault, TooLarge
 from backstay.schema.caller import Caller
 from backstay.schema.exchange import Request
 
@@ -31,7 +31,11 @@ async def answer_sign_in(
     check_caller(route.who, caller)
     if len(request.body) > MOST_BYTES:
         raise TooLarge
-    return write(await route.flow(sign_in, Incoming(request=request, caller=caller, names=names)))
+    try:
+        return write(await route.flow(sign_in, Incoming(request=request, caller=caller, names=names)))
+    except DatabaseFault as error:
+        # What a database says of tables that callers do not know is not for them.
+        raise BackstayError from error
 
 
 def write(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...], bytes]:

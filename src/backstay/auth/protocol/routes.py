@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from backstay.auth.flows.about import show_health, show_keys, show_settings
+from backstay.auth.flows.about import show_configuration, show_health, show_keys, show_settings
 from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
 from backstay.auth.flows.provider.ask import authorize, authorize_linking
 from backstay.auth.flows.provider.come_back import come_back
@@ -20,6 +20,7 @@ ROUTES: Final = Routes(
         Route("GET", "/health", show_health),
         Route("GET", "/settings", show_settings),
         Route("GET", "/.well-known/jwks.json", show_keys),
+        Route("GET", "/.well-known/openid-configuration", show_configuration),
         Route("POST", "/signup", sign_up),
         Route("POST", "/token", grant_token),
         Route("POST", "/otp", ask_code),

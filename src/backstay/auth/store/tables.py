@@ -66,7 +66,11 @@ def declare(users: sa.Table) -> Tables:
         if name in metadata.tables:
             made[entry.name] = metadata.tables[name]
         else:
-            made[entry.name] = sa.Table(name, metadata, *_COLUMNS[entry.name](users), info={INTERNAL: True})
+            columns = _COLUMNS[entry.name](users)
+            # A number is not used again when its row is deleted, so whoever has read up to one misses none.
+            made[entry.name] = sa.Table(
+                name, metadata, *columns, info={INTERNAL: True}, sqlite_autoincrement=entry.name in _NUMBERED
+            )
     return Tables(**made)
 
 
@@ -312,6 +316,8 @@ def _audit(users: sa.Table) -> list[Any]:
         _json("detail", required=True),
     ]
 
+
+_NUMBERED: Final = ("revocations", "audit")
 
 _COLUMNS: Final[dict[str, Callable[[sa.Table], list[Any]]]] = {
     "credentials": _credentials,

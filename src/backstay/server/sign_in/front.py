@@ -6,7 +6,7 @@ What it needs is loaded with the first request to it: an application that nobody
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from backstay.auth.revoked import Revocations
 from backstay.auth.signing import Signer
@@ -24,8 +24,6 @@ from backstay.settings import Settings
 if TYPE_CHECKING:
     from backstay.auth.mail.office import PostOffice
     from backstay.auth.sign_in import SignIn
-
-SIGN_IN: Final = "/auth/v1"
 
 
 class SignInFront:

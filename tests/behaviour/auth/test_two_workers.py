@@ -1,0 +1,160 @@
+"""What one worker revokes, another refuses on every door within a second, though it remembers the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.steps.entry import turn_out
+from backstay.auth.store.user_row import change
+from backstay.schema.caller import SERVICE
+from backstay.schema.exchange import Request
+from signing_in import PASSWORD, Club, Person
+
+
+class Workers:
+    """Two workers of one application, in one event loop."""
+
+    def __init__(self, one: Club, two: Club) -> None:
+        self.one = one
+        self.two = two
+
+    def statuses(self, worker: Club, token: str) -> set[int]:
+        """What a worker answers to a token on its doors: reads that are prepared and not, a write, sign-in."""
+        return {
+            worker.ask("GET", "/rest/v1/notes?select=id", token=token).status,
+            worker.ask("GET", "/rest/v1/notes?select=id,text&order=id&limit=3", token=token).status,
+            worker.ask("POST", "/rest/v1/notes", {"text": "Hi"}, token=token).status,
+            worker.ask("GET", "/user", token=token).status,
+        }
+
+    def assert_good(self, *people: Person) -> None:
+        for person in people:
+            for worker in (self.one, self.two):
+                for _ in range(2):
+                    assert self.statuses(worker, person.token) <= {200, 201}
+
+    def assert_refused_within_a_second(self, *people: Person) -> None:
+        began = time.monotonic()
+        while any(
+            self.statuses(worker, person.token) & {200, 201} for person in people for worker in (self.one, self.two)
+        ):
+            assert time.monotonic() - began < 1.0
+            self.one.run(asyncio.sleep(0.02))
+        for person in people:
+            for worker in (self.one, self.two):
+                assert self.statuses(worker, person.token) == {401, 403}
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        return self.one.run(work)
+
+
+@pytest.fixture
+def workers(club: Club) -> Iterator[Workers]:
+    url = club.app.settings.database
+    two = Club(url)
+    two._runner.close()
+    two._runner = club._runner
+    two.run(two.app.start())
+    try:
+        yield Workers(club, two)
+    finally:
+        two.run(two.app.stop())
+
+
+def incoming() -> Incoming:
+    return Incoming(request=Request("POST", "/", "", {}, b""), caller=SERVICE)
+
+
+async def banish(club: Club, person: Person, **columns: Any) -> None:
+    """Turn a user out, as an administrator does."""
+    sign_in, now = club.sign_in, incoming()
+    async with sign_in.session() as db:
+        user_id = (await db.execute(sa.select(sign_in.tables.credentials.c.user_id))).scalars().all()
+        own = next(each for each in user_id if str(each) == person.id)
+        await change(db, sign_in.tables, own, now.now, **columns)
+        await turn_out(db, sign_in, now, own, by="administrator")
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.1")
+@pytest.mark.parametrize("scope", ["local", "global", "others"])
+def test_log_out(workers: Workers, scope: str) -> None:
+    workers.one.member()
+    own, other = workers.one.enter(), workers.two.enter()
+    workers.assert_good(own, other)
+    assert workers.one.ask("POST", f"/logout?scope={scope}", token=own.token).status == 204
+    ended = {"local": [own], "global": [own, other], "others": [other]}[scope]
+    workers.assert_refused_within_a_second(*ended)
+    workers.assert_good(*[each for each in (own, other) if each not in ended])
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.2", "7.4.5")
+def test_a_ban(workers: Workers) -> None:
+    ada, eve = workers.one.member("ada@example.com"), workers.one.member("eve@example.com")
+    workers.assert_good(ada, eve)
+    workers.run(banish(workers.one, eve, banned_until=incoming().now + timedelta(hours=1)))
+    workers.assert_refused_within_a_second(eve)
+    workers.assert_good(ada)
+    for worker in (workers.one, workers.two):
+        again = worker.ask("POST", "/token?grant_type=password", {"email": "eve@example.com", "password": PASSWORD})
+        assert (again.status, again.json["code"]) == (400, "user_banned")
+        refreshed = worker.ask("POST", "/token?grant_type=refresh_token", {"refresh_token": eve.refresh_token})
+        assert refreshed.status == 400
+    workers.run(banish(workers.one, eve, banned_until=None))
+    workers.assert_good(workers.one.enter("eve@example.com"))
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.2")
+def test_a_deletion(workers: Workers) -> None:
+    ada, eve = workers.one.member("ada@example.com"), workers.one.member("eve@example.com")
+    workers.assert_good(ada, eve)
+    workers.run(banish(workers.one, eve, deleted_at=incoming().now))
+    workers.assert_refused_within_a_second(eve)
+    workers.assert_good(ada)
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.3")
+def test_a_new_password(workers: Workers) -> None:
+    workers.one.member()
+    own, other = workers.one.enter(), workers.two.enter()
+    workers.assert_good(own, other)
+    assert workers.one.ask("PUT", "/user", {"password": "eight brown horses"}, token=own.token).status == 200
+    workers.assert_refused_within_a_second(other)
+    workers.assert_good(own, workers.two.enter(password="eight brown horses"))
+
+
+@pytest.mark.invariant("I21", "I23")
+@pytest.mark.asvs("10.4.5")
+def test_a_refresh_token_used_twice(workers: Workers) -> None:
+    ada = workers.one.member()
+    eve = workers.one.member("eve@example.com")
+    workers.assert_good(ada, eve)
+    ages = workers.one.tables.sessions
+    for worker in (workers.one, workers.two):
+        assert worker.ask("POST", "/token?grant_type=refresh_token", {"refresh_token": ada.refresh_token}).status == 200
+    later = sa.update(ages).values(refreshed_at=incoming().now - timedelta(seconds=60))
+    workers.one.execute(later)
+    again = workers.two.ask("POST", "/token?grant_type=refresh_token", {"refresh_token": ada.refresh_token})
+    assert (again.status, again.json["code"]) == (400, "refresh_token_already_used")
+    workers.assert_refused_within_a_second(ada)
+    workers.assert_good(eve)
+
+
+def test_whoever_signs_in_in_the_very_second_of_a_ban_s_end_is_in(workers: Workers) -> None:
+    eve = workers.one.member("eve@example.com")
+    workers.run(banish(workers.one, eve, banned_until=None))
+    workers.run(workers.two.sign_in.revocations.refresh())
+    workers.run(workers.one.sign_in.revocations.refresh())
+    for worker in (workers.one, workers.two):
+        workers.assert_good(worker.enter("eve@example.com"))
