@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.steps.entry import turn_out
 from backstay.auth.store.user_row import change
+from backstay.fastapi import CurrentCaller
 from backstay.schema.caller import SERVICE
 from backstay.schema.exchange import Request
+from behaviour.door import call
 from signing_in import PASSWORD, Club, Person
 
 
@@ -27,8 +30,10 @@ class Workers:
         self.two = two
 
     def statuses(self, worker: Club, token: str) -> set[int]:
-        """What a worker answers to a token on its doors: reads that are prepared and not, a write, sign-in."""
+        """What a worker answers to a token on its doors: reads that are prepared and not, a write, sign-in, a guest."""
+        headers = [(b"host", b"club.example"), (b"authorization", f"Bearer {token}".encode())]
         return {
+            self.run(call(worker.app, "GET", b"/guest/", b"", headers, b"")).status,
             worker.ask("GET", "/rest/v1/notes?select=id", token=token).status,
             worker.ask("GET", "/rest/v1/notes?select=id,text&order=id&limit=3", token=token).status,
             worker.ask("POST", "/rest/v1/notes", {"text": "Hi"}, token=token).status,
@@ -59,14 +64,29 @@ class Workers:
 @pytest.fixture
 def workers(club: Club) -> Iterator[Workers]:
     url = club.app.settings.database
-    two = Club(url)
-    two._runner.close()
-    two._runner = club._runner
-    two.run(two.app.start())
+    one, two = Club(url), Club(url)
+    for worker in (one, two):
+        worker.app.mount("/guest", guest())
+        worker._runner.close()
+        worker._runner = club._runner
+        worker.run(worker.app.start())
     try:
-        yield Workers(club, two)
+        yield Workers(one, two)
     finally:
-        two.run(two.app.stop())
+        for worker in (one, two):
+            worker.settle()
+            worker.run(worker.app.stop())
+
+
+def guest() -> FastAPI:
+    """An application beside, which asks who calls."""
+    application = FastAPI()
+
+    @application.get("/")
+    def greet(caller: CurrentCaller) -> str:
+        return str(caller.id)
+
+    return application
 
 
 def incoming() -> Incoming:
