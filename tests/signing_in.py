@@ -54,7 +54,9 @@ class Club:
         auth, with_nick, settings: as for :func:`fixtures.club.build`.
     """
 
-    def __init__(self, url: str, *, auth: dict[str, Any] | None = None, with_nick: bool = False, **settings: Any) -> None:
+    def __init__(
+        self, url: str, *, auth: dict[str, Any] | None = None, with_nick: bool = False, **settings: Any
+    ) -> None:
         self.post = club.Post()
         self.app: Backstay = club.build(url, self.post, auth=auth, with_nick=with_nick, **settings)
         self._runner = asyncio.Runner()

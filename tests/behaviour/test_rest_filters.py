@@ -258,6 +258,7 @@ def test_unknown_column_names_the_closest(art: Door) -> None:
     }
 
 
+@pytest.mark.invariant("I20")
 @pytest.mark.parametrize("query", ["secret=eq.x", "select=secret", "order=secret", "or=(secret.is.null,number.eq.1)"])
 def test_hidden_column_is_as_if_it_did_not_exist(work: Door, query: str) -> None:
     answer = work.get(f"/notes?{query}", "service")

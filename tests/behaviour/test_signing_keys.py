@@ -11,15 +11,22 @@ from typing import Any
 
 import pytest
 
+from backstay.auth.keys import issuer_of
 from backstay.auth.mint import compose
 from backstay.auth.signing import Signer
 from backstay.auth.signing.key import read_keys_that_sign, read_members, write_members
 from backstay.auth.signing.rotate import rotate
+from backstay.settings import Settings
 from behaviour.door import SECRET, Door
 from databases import sqlite_url
 from fixtures import rows, workspace
 
-ADA = rows.CALLERS["ada"]
+ISSUED: dict[str, Any] = {
+    "user": rows.CALLERS["ada"].id,
+    "audience": "authenticated",
+    "claims": {"iss": issuer_of(Settings())},
+}
+"""What sign-in says of a user in the tokens that it issues."""
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ def status(door: Door, token: str) -> int:
 
 
 def sign(file: Path) -> str:
-    return Signer(read_keys_that_sign(file.read_text())).sign(compose(user=ADA.id))
+    return Signer(read_keys_that_sign(file.read_text())).sign(compose(**ISSUED))
 
 
 def change(file: Path, **how: Any) -> None:
@@ -55,7 +62,7 @@ def wait(door: Door) -> None:
 
 
 def test_what_the_application_signs_it_accepts(door: Door, file: Path) -> None:
-    signed = door.app.assembly.signer.sign(compose(user=ADA.id))
+    signed = door.app.assembly.signer.sign(compose(**ISSUED))
     assert [status(door, signed), status(door, sign(file))] == [200, 200]
 
 
@@ -77,7 +84,7 @@ def test_after_a_rotation_both_keys_tokens_are_accepted(door: Door, file: Path) 
     assert [each["kid"] for each in published] == [each["kid"] for each in read_members(file.read_text())]
     assert len(published) == 2
     (newest, _) = read_keys_that_sign(file.read_text())
-    after = Signer((newest,)).sign(compose(user=ADA.id))
+    after = Signer((newest,)).sign(compose(**ISSUED))
     assert [status(door, before), status(door, after)] == [200, 200]
 
 
@@ -104,4 +111,4 @@ def test_a_key_s_time_ends_without_a_change_of_the_file(tmp_path: Path, file: Pa
 
 
 def test_the_secret_s_tokens_are_accepted_beside_them(door: Door) -> None:
-    assert status(door, Signer(secret=SECRET).sign(compose(user=ADA.id))) == 200
+    assert status(door, Signer(secret=SECRET).sign(compose(**ISSUED))) == 200

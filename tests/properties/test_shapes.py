@@ -50,6 +50,7 @@ def with_values(node: Any, draw: Any) -> Any:
     return dataclasses.replace(node, **parts)
 
 
+@pytest.mark.invariant("I19")
 @given(asked=st.sampled_from(["items", "boxes", "people"]).flatmap(asking), data=st.data())
 def test_queries_of_one_shape_have_one_statement(road: Road, asked: Asking, data: st.DataObject) -> None:
     def draw(old: Any) -> Any:

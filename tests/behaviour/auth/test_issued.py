@@ -111,7 +111,7 @@ def test_a_forged_token_is_refused_by_sign_in(door: Club, name: str) -> None:
     assert door.ask("PUT", "/user", {"data": {}}, token=UNTRUSTED[name]).status in (401, 403)
 
 
-@pytest.mark.asvs("9.2.2", "9.2.3", "10.3.1")
+@pytest.mark.asvs("9.2.2", "9.2.3", "10.3.1", "10.3.3")
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_our_own_key_signed_for_another_purpose_opens_no_door(door: Club, name: str) -> None:
     for _ in range(2):

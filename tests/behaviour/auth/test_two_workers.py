@@ -144,7 +144,7 @@ def test_a_deletion(workers: Workers) -> None:
 
 
 @pytest.mark.invariant("I23")
-@pytest.mark.asvs("7.4.3")
+@pytest.mark.asvs("6.2.2", "7.4.3")
 def test_a_new_password(workers: Workers) -> None:
     workers.one.member()
     own, other = workers.one.enter(), workers.two.enter()

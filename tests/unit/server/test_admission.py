@@ -144,6 +144,7 @@ def told() -> Iterator[list[Observation]]:
     end()
 
 
+@pytest.mark.invariant("I28")
 @pytest.mark.slow
 async def test_three_times_too_many_keep_it_at_work_and_the_refused_learn_it_soon(told: list[Observation]) -> None:
     crowd = Crowd(replace(SETTINGS, max_delay=timedelta(seconds=0.1)))
