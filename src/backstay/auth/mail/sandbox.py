@@ -20,12 +20,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     and macros can be called; filters do what methods would.
 
     Arguments:
-        read: gives a template's text by its name, or None.
+        load: gives a template by its name, as Jinja's ``FunctionLoader`` asks for it.
     """
 
-    def __init__(self, read: Callable[[str], str | None]) -> None:
+    def __init__(self, load: Callable[[str], tuple[str, str | None, Callable[[], bool]] | None]) -> None:
         super().__init__(
-            loader=FunctionLoader(read),
+            loader=FunctionLoader(load),
             autoescape=select_autoescape(("html",), default_for_string=True),
             trim_blocks=True,
             lstrip_blocks=True,

@@ -86,7 +86,7 @@ class Smtp:
                 hint="Set mail_from, as in no-reply@example.com.",
             )
         self._place = place
-        self._sender = sender
+        self._sender = _for_wire(sender)
         self._name = " ".join(name.split())
         self._timeout = timeout
         self._trust = trust
@@ -113,7 +113,7 @@ class Smtp:
         )
         try:
             async with client:
-                await client.send_message(self.compose(mail), sender=self._sender, recipients=[mail.to])
+                await client.send_message(self.compose(mail), sender=self._sender, recipients=[_for_wire(mail.to)])
         except smtp.SMTPRecipientsRefused as error:
             _refuse(max(each.code for each in error.recipients))
             raise
@@ -127,8 +127,8 @@ class Smtp:
         """The mail as RFC 5322 writes it."""
         message = EmailMessage(POLICY)
         domain = self._sender.rpartition("@")[2]
-        message["From"] = Address(self._name, addr_spec=self._sender)
-        message["To"] = Address(addr_spec=mail.to)
+        message["From"] = _address(self._sender, self._name)
+        message["To"] = _address(_for_wire(mail.to))
         message["Subject"] = mail.subject
         message["Date"] = formatdate()
         message["Message-ID"] = f"<{mail.id}@{domain}>"
@@ -150,6 +150,20 @@ def _refuse(code: int) -> None:
     """Give up where the server said that it will not change its mind (RFC 5321, 4.2.1)."""
     if 500 <= code < 600:
         raise Undeliverable(f"the server answered {code}") from None
+
+
+def _for_wire(address: str) -> str:
+    """An address with its domain in ASCII, which any server takes (RFC 5891)."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError:
+        return address
+
+
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(name, local, domain)
 
 
 def _own_name() -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -114,17 +115,25 @@ class Templates:
         # Jinja is loaded for the first mail: most processes send none.
         from backstay.auth.mail.sandbox import Sandbox
 
-        return Sandbox(self._read)
+        return Sandbox(self._load)
+
+    def _load(self, name: str) -> tuple[str, str | None, Callable[[], bool]] | None:
+        """A template as Jinja's loaders give it: its text, its file, and whether it is still the same."""
+        text, seen = self._read(name), self._look(name)
+        return None if text is None else (text, None, lambda: self._look(name) == seen)
+
+    def _look(self, name: str) -> tuple[Path, int] | None:
+        """The file of a template, and when it was changed last."""
+        file = name.replace(".subject", ".txt")
+        path = next((each for folder in self._folders if (each := folder / file).is_file()), None)
+        return None if path is None else (path, path.stat().st_mtime_ns)
 
     def _read(self, name: str) -> str | None:
         """A template's text. A file of plain text is two: its subject, and what follows."""
-        if not _NAME.fullmatch(name):
+        found = self._look(name) if _NAME.fullmatch(name) else None
+        if found is None:
             return None
-        file = name.replace(".subject", ".txt")
-        path = next((each for folder in self._folders if (each := folder / file).is_file()), None)
-        if path is None:
-            return None
-        text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+        text = found[0].read_text(encoding="utf-8").replace("\r\n", "\n")
         subject = _SUBJECT.match(text)
         if name.endswith(".subject"):
             return "" if subject is None else subject[1]

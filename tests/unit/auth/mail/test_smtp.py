@@ -92,6 +92,21 @@ async def test_a_mail_arrives_whole() -> None:
     assert text.get_content().replace("\r\n", "\n") == sent.text and html.get_content().strip() == sent.html
 
 
+@pytest.mark.parametrize(
+    ("address", "recipient"),
+    [
+        ("info@bücher.example", "info@xn--bcher-kva.example"),
+        ("dörte@bücher.example", "dörte@xn--bcher-kva.example"),
+        ("o'brien+news@example.com", "o'brien+news@example.com"),
+    ],
+)
+async def test_addresses_of_other_scripts_are_reached(address: str, recipient: str) -> None:
+    with MailServer() as server:
+        await smtp(f"smtp://127.0.0.1:{server.port}").send(mail(to=address))
+    assert server.envelopes[0].rcpt_tos == [recipient]
+    assert server.mails[0]["To"] == recipient
+
+
 @pytest.mark.asvs("1.3.11")
 def test_no_name_breaks_out_of_its_header() -> None:
     message = smtp("smtp://localhost", name="Eve\r\nBcc: eve@example.com").compose(mail())

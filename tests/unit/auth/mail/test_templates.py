@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,18 @@ def test_one_file_of_the_application_takes_the_place_of_one(tmp_path: Path) -> N
 def test_the_layout_of_the_application_goes_around_every_mail(tmp_path: Path) -> None:
     (tmp_path / "layout.html").write_text("<header>{{ site_name }}</header>{% block content %}{% endblock %}")
     assert templates(tmp_path).write(letter("invite")).html.startswith("<header>Hiring</header>")
+
+
+def test_a_template_that_is_edited_is_read_again(tmp_path: Path) -> None:
+    words = templates(tmp_path)
+    assert "Someone" in words.write(letter()).text
+    for number in range(2):
+        file = tmp_path / "recovery.txt"
+        file.write_text(f"Subject: {number}\n\nHello")
+        os.utime(file, ns=(number, number))
+        assert words.write(letter()).subject == str(number)
+    file.unlink()
+    assert "Someone" in words.write(letter()).text
 
 
 ATTACKS = [
