@@ -33,9 +33,9 @@ REGISTRY_HOSTS = ["pypi" + ".org", "python" + "hosted.org", "registry." + "npm",
 
 DOORS = {
     "__init__": """
-        Apple Auth AuthUser Backstay Caller Discord Event Facebook GitHub GitLab Google Hook Kind LinkedIn Microsoft
-        OIDC Provider Request Resource Response Scope Slack Tenancy Using __version__ anyone current signed_in
-        system
+        Apple Auth AuthUser Backstay Caller Console Discord Event Facebook GitHub GitLab Google Hook Kind LinkedIn
+        Mail Mailer Microsoft OIDC Provider Request Resource Response Scope Slack Tenancy Texter Twilio Undeliverable
+        Using __version__ anyone current signed_in system
     """,
     "app": "Backstay",
     "fastapi": "CallerSession CurrentCaller",

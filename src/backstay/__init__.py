@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backstay.about import __version__
     from backstay.app import Backstay
+    from backstay.auth.sms.console import Console
+    from backstay.auth.sms.twilio import Twilio
     from backstay.schema.caller import Caller, anyone, current, signed_in, system
     from backstay.schema.declaration import Auth, AuthUser, Event, Hook, Kind, Resource, Tenancy
     from backstay.schema.exchange import Request, Response
+    from backstay.schema.post.mail import Mail, Mailer, Undeliverable
+    from backstay.schema.post.text import Texter
     from backstay.schema.providers.provider import Provider
     from backstay.schema.providers.ready import (
         OIDC,
@@ -34,6 +38,7 @@ __all__ = [
     "AuthUser",
     "Backstay",
     "Caller",
+    "Console",
     "Discord",
     "Event",
     "Facebook",
@@ -43,6 +48,8 @@ __all__ = [
     "Hook",
     "Kind",
     "LinkedIn",
+    "Mail",
+    "Mailer",
     "Microsoft",
     "Provider",
     "Request",
@@ -51,6 +58,9 @@ __all__ = [
     "Scope",
     "Slack",
     "Tenancy",
+    "Texter",
+    "Twilio",
+    "Undeliverable",
     "Using",
     "__version__",
     "anyone",
@@ -62,6 +72,8 @@ __all__ = [
 _PLACES = {
     "backstay.about": ("__version__",),
     "backstay.app": ("Backstay",),
+    "backstay.auth.sms.console": ("Console",),
+    "backstay.auth.sms.twilio": ("Twilio",),
     "backstay.schema.caller": ("Caller", "anyone", "current", "signed_in", "system"),
     "backstay.schema.declaration": ("Auth", "AuthUser", "Event", "Hook", "Kind", "Resource", "Tenancy"),
     "backstay.schema.exchange": ("Request", "Response"),
@@ -78,6 +90,8 @@ _PLACES = {
         "Microsoft",
         "Slack",
     ),
+    "backstay.schema.post.mail": ("Mail", "Mailer", "Undeliverable"),
+    "backstay.schema.post.text": ("Texter",),
     "backstay.schema.rule": ("Using",),
     "backstay.schema.scope.declared": ("Scope",),
 }

@@ -29,6 +29,8 @@ from backstay.schema.declaration import (
     Resource,
     Tenancy,
 )
+from backstay.schema.post.mail import Mailer
+from backstay.schema.post.text import Texter
 from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
 from backstay.server.assembly import Assembly
@@ -177,6 +179,22 @@ class Backstay:
         if any(name not in self._overrides or self._overrides[name] != value for name, value in given.items()):
             self._overrides.update(given)
             self._forget()
+
+    def send_by(self, *, mail: Mailer | None = None, sms: Texter | None = None) -> None:
+        """Have mails and texts sent by these, whatever ``Auth`` and ``smtp_url`` say; before the application starts.
+
+        Arguments:
+            mail: sends mails; None: leave it.
+            sms: sends texts; None: leave it.
+        """
+        if self._auth is not None:
+            self._auth = replace(self._auth, mail=mail or self._auth.mail, sms=sms or self._auth.sms)
+            self._forget()
+
+    @property
+    def auth(self) -> Auth | None:
+        """How callers are known."""
+        return self._auth
 
     @cached_property
     def settings(self) -> Settings:

@@ -114,6 +114,13 @@ class Settings:
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
     swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
     public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")
+    smtp_url: str = _setting(
+        "", "The server that mails go to: smtp://user:password@host:587, or smtps://... with port 465.", secret=True
+    )
+    mail_from: str = _setting("", "The address that mails come from.")
+    mail_name: str = _setting("", "What mails call the application; empty: the host of site_url.")
+    mail_templates: str = _setting("", "Folder with templates of mails that go before Backstay's own.")
+    mail_timeout: timedelta = _setting(timedelta(seconds=10), "Longest wait for an answer of the mail server.")
     log_level: str = _setting("info", "Least severity that is logged: debug, info, warning or error.")
 
 

@@ -80,8 +80,8 @@ class Auth:
             to refuse it.
         claims: called whenever a token is made; what it returns is added to the token's claims, but for those that say
             who the user is.
-        mail: sends mails in a way of your own.
-        sms: sends texts to phones.
+        mail: sends mails, in the place of the server that the setting ``smtp_url`` names.
+        sms: sends texts to phones: ``Twilio``, or a way of your own.
     """
 
     user: type[AuthUser]

@@ -103,7 +103,7 @@ class Assembly:
             starting.append(self._renewal.start)
         if self.sign_in is not None:
             front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render))
-            starting.append(self.sign_in.revocations.start)
+            starting += [self.sign_in.start, self.sign_in.revocations.start]
             stopping.insert(0, self.sign_in.stop)
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))

@@ -88,6 +88,14 @@ class PostOffice:
         """How many are on their way."""
         return len(self._tasks)
 
+    async def open(self) -> None:
+        """Look at the application's own templates.
+
+        Raises:
+            DeclarationError: naming everything that is wrong with them.
+        """
+        await asyncio.to_thread(self.templates.check)
+
     def post(self, letter: Letter) -> None:
         """Send a letter, later; it returns at once and never raises."""
         id, written = token_hex(8), list[Mail]()

@@ -14,12 +14,13 @@ from backstay.schema.caller import ANONYMOUS
 from backstay.schema.served import Served
 
 
-def greet(loaded: Loaded, address: str) -> None:
+def greet(loaded: Loaded, address: str, *, mailbox: bool = False) -> None:
     """Print where an application is served, and what to try.
 
     Arguments:
         loaded: the application, which has its keys.
         address: ``http://127.0.0.1:8000``.
+        mailbox: mails go to the mailbox.
     """
     settings = loaded.app.settings
     say()
@@ -28,6 +29,7 @@ def greet(loaded: Loaded, address: str) -> None:
     lines = {
         "address": address,
         "docs": f"{address}/docs" if settings.docs else "",
+        "mailbox": f"{address}/mailbox" if mailbox else "",
         "publishable key": settings.publishable_key,
         "secret key": settings.secret_key,
         "database": mask(settings.database),

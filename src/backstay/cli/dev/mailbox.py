@@ -19,7 +19,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from backstay.app import Backstay
 from backstay.auth.mail.mailbox import Kept, Mailbox
+from backstay.auth.sms.console import Console
 from backstay.frontends.http import Response
 from backstay.server.asgi import Receive, Scope, Send, frame
 
@@ -37,6 +39,23 @@ _HARDENED: Final = (
     ("referrer-policy", "no-referrer"),
     ("x-frame-options", "DENY"),
 )
+
+
+def open_mailbox(app: Backstay) -> bool:
+    """Give an application a mailbox for what it has no other way to send; whether it needs one."""
+    auth = app.auth
+    if auth is None or not auth.sign_in:
+        return False
+    mailbox = Mailbox()
+    mail = mailbox if auth.mail is None and not app.settings.smtp_url else None
+    sms = Console(mailbox) if auth.sms is None else None
+    if mail is None and sms is None:
+        return False
+    app.send_by(mail=mail, sms=sms)
+    pages = MailboxPages(mailbox)
+    for path in (PREFIX, JSON):
+        app.mount(path, pages)
+    return True
 
 
 class MailboxPages:

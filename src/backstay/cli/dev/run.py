@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from backstay.app import Backstay
 from backstay.cli.check import find_all
 from backstay.cli.dev.greet import greet
+from backstay.cli.dev.mailbox import open_mailbox
 from backstay.cli.dev.remember import remember_keys
 from backstay.cli.load import Loaded, load
 from backstay.cli.report import say, show_finding
@@ -18,6 +20,9 @@ from backstay.dialects.migrate.step import bring_in_step
 from backstay.errors import DeclarationError
 from backstay.observe import start_logging
 from backstay.server.serve import serving
+
+_NAMES: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+"""What a browser of this machine calls the addresses that are listened on."""
 
 
 def run(
@@ -41,12 +46,16 @@ def run(
     loaded = load(file)
     loaded.app.configure(database=database)
     prepare(loaded)
+    mailbox = open_mailbox(loaded.app)
+    if loaded.app.auth is not None and port and not loaded.app.settings.public_url:
+        # Links in mails have to lead back here.
+        loaded.app.configure(public_url=f"http://{_NAMES.get(host, host)}:{port}")
 
     def hello(address: str) -> None:
         if again:
             say(f"serving again on {address}", "green")
         else:
-            greet(loaded, address)
+            greet(loaded, address, mailbox=mailbox)
 
     async def bring_and_serve() -> None:
         await bring_database_in_step(loaded, allow_loss=allow_loss)

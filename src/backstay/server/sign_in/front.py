@@ -15,6 +15,7 @@ from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.dialect import Database
 from backstay.errors import BackstayError
 from backstay.frontends.http import Response
+from backstay.observe import MailMissing, observe
 from backstay.schema.caller import Caller
 from backstay.schema.declaration import Auth
 from backstay.schema.exchange import Request
@@ -77,12 +78,21 @@ class SignInFront:
 
     @cached_property
     def _office(self) -> PostOffice:
-        from backstay.auth.mail.office import PostOffice
-        from backstay.auth.mail.templates import Templates
+        from backstay.auth.mail.open import open_office
 
-        site = self._settings.site_url or self._settings.public_url
-        templates = Templates(site_name=self._title, site_url=site)
-        return PostOffice(templates, mailer=self._auth.mail, texter=self._auth.sms)
+        return open_office(self._settings, title=self._title, mailer=self._auth.mail, texter=self._auth.sms)
+
+    async def start(self) -> None:
+        """Look at what mail needs, where something is said of it, and say so where nothing is.
+
+        Raises:
+            DeclarationError: a setting or a template of mail cannot be.
+        """
+        settings = self._settings
+        if settings.smtp_url or settings.mail_templates:
+            await self._office.open()
+        if self._auth.mail is None and not settings.smtp_url and settings.email_sign_in:
+            observe(MailMissing())
 
     async def answer(self, request: Request, caller: Caller) -> Response:
         """Answer a request below ``/auth/v1``."""
