@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -83,7 +84,8 @@ async def record(database: str, size: Size) -> dict[str, list[tuple[str, list[An
         database: the URL of Backstay's store.
         size: how much data is in it.
     """
-    app.configure(database=database)
+    # Much data takes its time, and what is looked up about slow statements is none of theirs.
+    app.configure(database=database, statement_timeout=timedelta(minutes=5), slow_statement=timedelta(0))
     engine = connect(database, settings=app.settings, metadata=app.schema.metadata)
     recording = Recording(engine.database)
     road = Road(app.schema, replace(engine, database=cast("Database", recording)), app.settings)
