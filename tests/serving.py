@@ -25,7 +25,7 @@ class Serving:
         target: ``module:name`` of the application, importable from the tests' folder.
         database: the URL of its database, with its tables.
         folder: where its log is written.
-        settings: further settings, by name.
+        settings: further settings, by name; ``{url}`` stands for where it is served.
         command: whether ``backstay serve`` does it; ``target`` may then be a file.
     """
 
@@ -40,7 +40,10 @@ class Serving:
         code = f"from backstay.server.serve import serve; serve({target!r}, port={self.port})"
         words = ["-m", "backstay.cli", "serve", target, "--port", str(self.port)] if command else ["-c", code]
         self._command = [sys.executable, *words]
-        given = {f"BACKSTAY_{name.upper()}": value for name, value in {**settings, "database": database}.items()}
+        given = {
+            f"BACKSTAY_{name.upper()}": value.replace("{url}", self.url)
+            for name, value in {**settings, "database": database}.items()
+        }
         paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
         self._environment = {**os.environ, **given, "PYTHONPATH": paths}
         self._process: subprocess.Popen[bytes] | None = None

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from backstay import OIDC
 from behaviour.door import Answer
+from compliance import login
 from compliance.install import JAVASCRIPT
+from compliance.npm_provider import PATIENCE, free_port, npm_provider
 from databases import sqlite_url
+from fixtures.club import PUBLISHABLE
 from issuer import CLIENT, SECRET
+from serving import Serving
 from signing_in import Club, fragment
 
 CALLBACK = "https://club.example/auth/v1/callback"
-KEYS = {
-    "RS256": RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}),
-    "PS256": RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}),
-    "ES256": ECKey.generate_key("P-256", {"kid": "curve", "use": "sig"}),
-    "EdDSA": OKPKey.generate_key("Ed25519", {"kid": "edwards", "use": "sig"}),
-}
-PATIENCE = 30.0
-"""Seconds in which the provider must answer on a busy machine."""
 
 
 @pytest.fixture(
@@ -39,30 +31,11 @@ PATIENCE = 30.0
 )
 def provider(request: pytest.FixtureRequest, node: str, tmp_path: Path) -> Iterator[str]:
     algorithm, authentication = request.param
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    told = {
-        "PORT": str(port),
-        "REDIRECT_URI": CALLBACK,
-        "AUTHENTICATION": authentication,
-        "ALGORITHM": algorithm,
-        "KEYS": json.dumps([KEYS[algorithm].as_dict(private=True)]),
-    }
-    command = [node, "oidc-provider.mjs"]
-    with (tmp_path / "provider.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=JAVASCRIPT, env={**os.environ, **told}, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while b"ready" not in (tmp_path / "provider.log").read_bytes():
-            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "provider.log").read_text()
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    started = npm_provider(
+        node, tmp_path, CALLBACK, port=free_port(), algorithm=algorithm, authentication=authentication
+    )
+    with started as url:
+        yield url
 
 
 def log_in(url: str, name: str) -> str:
@@ -103,3 +76,26 @@ def test_a_user_logs_in(provider: str, tmp_path: Path) -> None:
         cookie = left.headers["set-cookie"].partition(";")[0]
         refused = fragment(club.ask("GET", f"/callback?{text}", key=None, cookie=cookie))
         assert refused["error_code"] == "bad_oauth_callback"
+
+
+def test_a_page_logs_in_by_supabase_js(
+    node: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    issuer = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv(login.ISSUER, issuer)
+    with Club(database_url, auth=login.words(issuer), **login.settings()):
+        pass  # its tables are made
+    serving = Serving("compliance.login:app", database_url, tmp_path, {"public_url": "{url}"})
+    with npm_provider(node, tmp_path, f"{serving.url}/auth/v1/callback", port=port), serving:
+        told = {"BACKSTAY_URL": serving.url, "PUBLISHABLE_KEY": PUBLISHABLE, "SITE": login.SITE}
+        done = subprocess.run(
+            [node, "--no-deprecation", "--test", "--test-reporter=spec", "login.test.mjs"],
+            cwd=JAVASCRIPT / "login",
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr + serving.log.read_text()

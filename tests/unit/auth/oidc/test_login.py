@@ -198,6 +198,7 @@ async def test_a_profile_that_cannot_be_kept_is_refused(
         {"authorization_endpoint": "javascript:alert(1)"},
     ],
 )
+@pytest.mark.asvs("10.5.3")
 async def test_metadata_that_is_not_the_issuers_is_refused(metadata: dict[str, Any], issuer: Issuer) -> None:
     issuer.metadata = metadata
     with pytest.raises(Refused):
