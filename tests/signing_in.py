@@ -109,10 +109,11 @@ class Club:
         *,
         token: str | None = None,
         key: str | None = club.PUBLISHABLE,
+        address: str | None = None,
         **headers: str,
     ) -> Answer:
         """Send a request below ``/auth/v1`` (or to ``/rest/v1/...``)."""
-        return self.run(self.asking(method, path, body, token=token, key=key, **headers))
+        return self.run(self.asking(method, path, body, token=token, key=key, address=address, **headers))
 
     async def asking(
         self,
@@ -122,6 +123,7 @@ class Club:
         *,
         token: str | None = None,
         key: str | None = club.PUBLISHABLE,
+        address: str | None = None,
         **headers: str,
     ) -> Answer:
         """The same, to be awaited beside others."""
@@ -137,7 +139,7 @@ class Club:
         where, _, query = path.partition("?")
         full = where if where.startswith("/rest/") else f"/auth/v1{where}"
         lines = [(name.encode(), value.encode()) for name, value in sent.items()]
-        return await call(self.app, method, full.encode(), query.encode(), lines, content)
+        return await call(self.app, method, full.encode(), query.encode(), lines, content, address)
 
     def together(self, *requests: Awaitable[Answer]) -> list[Answer]:
         """Answers to requests that are sent at the same time."""

@@ -111,6 +111,27 @@ class Settings:
         "jwt_secret.",
         secret=True,
     )
+    password_length: int = _setting(8, "Fewest characters of a new password.")
+    hash_threads: int = _setting(0, "Passwords hashed at once per worker; 0: two, or one on one processor.")
+    hash_queue: int = _setting(128, "Most passwords waiting to be hashed before further ones are refused with 503.")
+    sign_in_limit: int = _setting(
+        30, "Most sign-ins, sign-ups and requests for a mail from one address in five minutes; 0: any number."
+    )
+    verify_limit: int = _setting(30, "Most codes and links tried from one address in five minutes; 0: any number.")
+    refresh_limit: int = _setting(150, "Most sessions refreshed from one address in five minutes; 0: any number.")
+    anonymous_limit: int = _setting(30, "Most anonymous users made from one address in an hour; 0: any number.")
+    mail_pause: timedelta = _setting(
+        timedelta(minutes=1), "Least time between two mails, or messages, to one address; 0: none."
+    )
+    mail_limit: int = _setting(10, "Most mails, or messages, to one address in an hour; 0: any number.")
+    lock_after: int = _setting(10, "Wrong passwords in a row that lock an account for a while; 0: none do.")
+    lock_pause: timedelta = _setting(
+        timedelta(minutes=1), "How long an account is locked first; each further wrong password doubles it."
+    )
+    lock_longest: timedelta = _setting(timedelta(minutes=15), "How long an account is locked at most.")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
+    )
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
     swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
     public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")

@@ -161,9 +161,15 @@ async def empty(app: Backstay) -> None:
 
 
 async def call(
-    app: Any, method: str, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    app: Any,
+    method: str,
+    path: bytes,
+    query: bytes,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    address: str | None = None,
 ) -> Answer:
-    """One request to an ASGI application."""
+    """One request to an ASGI application, from an address if any is given."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -175,6 +181,7 @@ async def call(
         "query_string": query,
         "root_path": "",
         "headers": headers,
+        "client": None if address is None else (address, 50000),
     }
     sent: list[Any] = []
     coming = [{"type": "http.request", "body": body, "more_body": False}]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.keys import issuer_of
+from backstay.auth.limits.gate import Gate
+from backstay.auth.limits.limit import Limits, read_limits
 from backstay.auth.mail.letter import Letter
 from backstay.auth.password.hashing import Hashing
 from backstay.auth.revoked import Revocations
@@ -68,6 +70,7 @@ class SignIn:
         revocations: what tokens are dead before their time.
         post: takes letters and texts.
         hashing: hashes passwords.
+        title: the application's name.
     """
 
     auth: Auth
@@ -79,6 +82,7 @@ class SignIn:
     revocations: Revocations
     post: Post
     hashing: Hashing = field(default_factory=Hashing)
+    title: str = ""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -129,6 +133,17 @@ class SignIn:
         if not secret:
             raise SecretMissing(hint="Set jwt_secret or encryption_key.")
         return secret
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How often somebody may try."""
+        return read_limits(self.settings)
+
+    @cached_property
+    def gate(self) -> Gate:
+        """What counts how often somebody tried."""
+        key = derive(self.secret, "attempts")
+        return Gate(self.tables.attempts, self.session, key, self.limits.memory())
 
     @cached_property
     def code_key(self) -> bytes:

@@ -66,6 +66,10 @@ Claims: TypeAlias = Callable[[AsyncSession, Any], Awaitable[Mapping[str, Any]]]
 """Your code that adds claims to a user's token: given a session of ``system`` and the user's row."""
 
 
+Breached: TypeAlias = Callable[[str], Awaitable[bool]]
+"""Your code that says whether a password is known to have been in a breach."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
     """How callers are known.
@@ -82,6 +86,7 @@ class Auth:
             who the user is.
         mail: sends mails, in the place of the server that the setting ``smtp_url`` names.
         sms: sends texts to phones: ``Twilio``, or a way of your own.
+        breached: asked of every new password whether it is known to have been in a breach; it is refused then.
     """
 
     user: type[AuthUser]
@@ -93,6 +98,7 @@ class Auth:
     claims: Claims | None = None
     mail: Mailer | None = None
     sms: Texter | None = None
+    breached: Breached | None = None
 
     def __post_init__(self) -> None:
         named = [name for each in self.providers for name in (each.facts.name, *each.facts.aliases)]

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
+from backstay.auth.limits.who import Network, client_address, read_networks
 from backstay.dialects.rowwise.spool import Spool
 from backstay.errors import (
     BackstayError,
+    DeclarationError,
     Forbidden,
     LengthRequired,
     MethodNotAllowed,
@@ -86,7 +88,7 @@ class Edge:
         identify: tells the caller from a request's headers, or raises.
         recall: tells the caller from headers that were sent before (None: nobody remembers).
         render: words an error; it gets a BackstayError always.
-        settings: ``max_body``, ``max_url``, ``max_delay`` and ``cors_origins`` are read.
+        settings: ``max_body``, ``max_url``, ``max_delay``, ``cors_origins`` and ``trusted_proxies`` are read.
         mounts: applications beside ours.
         pages: ready answers by exact path, for GET and HEAD.
         on_start, on_stop: the steps that open and close what the front ends need.
@@ -98,7 +100,7 @@ class Edge:
         patience: how long a request's body may take to arrive.
 
     Raises:
-        DeclarationError: two of them claim the same prefix, or one is no prefix.
+        DeclarationError: two of them claim the same prefix, or one is no prefix; a trusted proxy is no network.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Edge:
         self._max_url = settings.max_url
         self._max_body = settings.max_body
         self._cors = Cors(settings.cors_origins)
+        self._proxies = _read_proxies(settings.trusted_proxies)
         self._chunked = chunked
         self._admission = Admission(settings.max_delay.total_seconds(), waiting)
         self._refusal = Refusal(lambda: self._word(render, Overloaded(), ANONYMOUS), self._cors)
@@ -229,7 +232,7 @@ class Edge:
                     response = found
                 else:
                     visit = self._watch.enter(receive, reading=False)
-                    response = await (found or front_end.answer(_request(front_end, head), caller))
+                    response = await (found or front_end.answer(self._request(front_end, head), caller))
         except asyncio.CancelledError:
             if visit is None or not visit.left:
                 raise
@@ -259,7 +262,7 @@ class Edge:
             found = front_end.prepared_write(head.method, _path(front_end, head), head.query, head.raw, body, caller)
             if found is not None:
                 return found
-        return front_end.answer(_request(front_end, head, body), caller)
+        return front_end.answer(self._request(front_end, head, body), caller)
 
     async def _send_spool(self, start: Message, spool: Spool, head: Head, send: Send) -> None:
         try:
@@ -267,6 +270,14 @@ class Edge:
         except Exception as error:
             observe(RequestFailed(head.method, head.path, error))
             raise
+
+    def _request(self, front_end: FrontEnd, head: Head, body: bytes | Spool = b"") -> Request:
+        address = head.address
+        if self._proxies:
+            address = client_address(address, head.headers.get("x-forwarded-for"), self._proxies)
+        if isinstance(body, Spool):
+            return Spooled(head.method, _path(front_end, head), head.query, head.headers, body, address)
+        return Request(head.method, _path(front_end, head), head.query, head.headers, body, address)
 
     async def _read(self, visit: Visit, head: Head) -> bytes | Spool:
         try:
@@ -393,14 +404,15 @@ class Edge:
             observe(RequestFinished(head.method, route, status, milliseconds, caller.role.value))
 
 
+def _read_proxies(texts: Sequence[str]) -> tuple[Network, ...]:
+    try:
+        return read_networks(texts)
+    except ValueError as error:
+        raise DeclarationError(f"trusted_proxies: {error}") from None
+
+
 def _path(front_end: FrontEnd, head: Head) -> str:
     return head.path[len(front_end.prefix) :] or "/"
-
-
-def _request(front_end: FrontEnd, head: Head, body: bytes | Spool = b"") -> Request:
-    if isinstance(body, Spool):
-        return Spooled(head.method, _path(front_end, head), head.query, head.headers, body, head.address)
-    return Request(head.method, _path(front_end, head), head.query, head.headers, body, head.address)
 
 
 async def _is_drained(visit: Visit | None, head: Head) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.limits.admit import admit_mail, admit_text
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
@@ -51,13 +52,14 @@ async def ask_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     if bool(asked.email) == bool(asked.phone):
         raise ValidationFailed("Only an email address or phone number should be provided")
     if asked.phone:
-        return _ask_by_phone(sign_in, incoming, asked)
+        return await _ask_by_phone(sign_in, incoming, asked)
     if not sign_in.settings.email_sign_in:
         raise EmailProviderDisabled
     email = read_email(asked.email)
     challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
     check_mail(sign_in)
+    await admit_mail(sign_in, incoming, "link", email)
     make = _new_user(sign_in, incoming, asked, email=email) if asked.create_user else None
     sign_in.later(
         _send(sign_in, incoming, email, Purpose.MAGIC_LINK, redirect_to, challenge, "magiclink", make), "sending a link"
@@ -74,6 +76,7 @@ async def ask_recovery(sign_in: SignIn, incoming: Incoming) -> Answer:
     challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
     check_mail(sign_in)
+    await admit_mail(sign_in, incoming, "link", email)
     sign_in.later(
         _send(sign_in, incoming, email, Purpose.RECOVERY, redirect_to, challenge, "recovery", None), "sending a link"
     )
@@ -88,11 +91,14 @@ async def ask_again(sign_in: SignIn, incoming: Incoming) -> Answer:
         case "signup" | "email_change":
             email = read_email(asked.email)
             check_mail(sign_in)
+            kind = "confirmation" if asked.type == "signup" else "email change"
+            await admit_mail(sign_in, incoming, kind, email)
             again = _confirm_again if asked.type == "signup" else _change_again
             sign_in.later(again(sign_in, incoming, email, redirect_to), "sending a link again")
         case "sms" | "phone_change":
             phone = read_number(asked.phone)
             check_texts(sign_in)
+            await admit_text(sign_in, incoming, "code" if asked.type == "sms" else "phone change", phone)
             purpose = Purpose.PHONE if asked.type == "sms" else Purpose.PHONE_CHANGE
             sign_in.later(_text(sign_in, incoming, phone, purpose, None), "sending a code again")
             return Answer({"message_id": ""})
@@ -104,11 +110,12 @@ async def ask_again(sign_in: SignIn, incoming: Incoming) -> Answer:
 # Done when the answer is on its way --------------------------------------------------------------------------
 
 
-def _ask_by_phone(sign_in: SignIn, incoming: Incoming, asked: Asked) -> Answer:
+async def _ask_by_phone(sign_in: SignIn, incoming: Incoming, asked: Asked) -> Answer:
     if not sign_in.settings.phone_sign_in:
         raise PhoneProviderDisabled
     phone = read_number(asked.phone)
     check_texts(sign_in)
+    await admit_text(sign_in, incoming, "code", phone)
     make = _new_user(sign_in, incoming, asked, phone=phone) if asked.create_user else None
     sign_in.later(_text(sign_in, incoming, phone, Purpose.PHONE, make), "sending a code")
     return Answer({"message_id": ""})

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.limits.admit import admit_anonymous, admit_mail, admit_sign_in, admit_text
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
@@ -67,6 +68,7 @@ async def _sign_up_anonymously(sign_in: SignIn, incoming: Incoming, asked: SignU
         raise ValidationFailed("To signup, please provide your email")
     if not sign_in.settings.anonymous_users:
         raise AnonymousProviderDisabled
+    await admit_anonymous(sign_in, incoming)
     async with sign_in.session() as db:
         user = await make_user(db, sign_in, incoming, data=asked.data, is_anonymous=True)
         await note(db, sign_in, incoming, "signed_up", user.id, {"method": "anonymous"})
@@ -81,6 +83,9 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     proven_later = sign_in.settings.confirm_email
     if proven_later:
         check_mail(sign_in)
+        await admit_mail(sign_in, incoming, "confirmation", email)
+    else:
+        await admit_sign_in(sign_in, incoming)
     password = await choose_password(sign_in, asked.password, context=(email,))
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
     letter: Letter | None = None
@@ -128,6 +133,9 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     proven_later = sign_in.settings.confirm_phone
     if proven_later:
         check_texts(sign_in)
+        await admit_text(sign_in, incoming, "code", phone)
+    else:
+        await admit_sign_in(sign_in, incoming)
     password = await choose_password(sign_in, asked.password, context=(phone,))
     sent: Sent | None = None
     async with sign_in.session() as db:

@@ -11,12 +11,14 @@ from backstay.auth.audit import note
 from backstay.auth.flows.provider.link import link
 from backstay.auth.flows.provider.native import grant_by_id_token
 from backstay.auth.flows.provider.parcel import unpack
+from backstay.auth.limits.admit import address_name, admit_refresh, forgive, guessing
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.revoked import Revoked
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
+from backstay.auth.steps.choose import judge_password
 from backstay.auth.steps.entry import enter, leave, tell_session
 from backstay.auth.store import flow, sessions
 from backstay.auth.store.sessions import Bounds, Refused
@@ -80,6 +82,7 @@ async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
         InvalidCredentials: they are not right.
         EmailNotConfirmed, PhoneNotConfirmed: they are, but the address was not proven.
         UserBanned: they are, but the user may not sign in.
+        TooManyRequests: too many were tried.
     """
     asked = incoming.read(ByPassword)
     if bool(asked.email) == bool(asked.phone):
@@ -88,6 +91,11 @@ async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise EmailProviderDisabled
     if asked.phone and not sign_in.settings.phone_sign_in:
         raise PhoneProviderDisabled
+    async with guessing(sign_in, incoming, email=asked.email, phone=asked.phone):
+        return Answer(await _enter_by_password(sign_in, incoming, asked))
+
+
+async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassword) -> dict[str, Any]:
     async with sign_in.session() as db:
         user = await _find(db, sign_in, asked)
     kept = None if user is None else user.password
@@ -95,20 +103,31 @@ async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
     if user is None or not verdict.matches:
         await _note_failure(sign_in, incoming, user)
         raise InvalidCredentials
-    if user.is_banned(incoming.now):
-        raise UserBanned
-    if asked.email and not user.email_is_confirmed:
-        raise EmailNotConfirmed
-    if asked.phone and not user.phone_is_confirmed:
-        raise PhoneNotConfirmed
-    async with sign_in.session() as db:
+    weakness = await judge_password(sign_in, asked.password, context=[user.email or ""])
+
+    async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         # It may have been changed while it was being checked.
         now_kept = await find_by_id(db, sign_in.tables, user.id)
         if now_kept is None or now_kept.password != kept:
-            raise InvalidCredentials
+            return InvalidCredentials()
+        await forgive(db, sign_in, address_name(asked.email, asked.phone))
         if verdict.renewed is not None:
             await change(db, sign_in.tables, user.id, incoming.now, password=verdict.renewed)
-        return Answer(await enter(db, sign_in, incoming, now_kept, "password"))
+        return _find_hindrance(incoming, asked, now_kept) or await enter(db, sign_in, incoming, now_kept, "password")
+
+    document = await sign_in.settle(work)
+    if weakness is not None:
+        document["weak_password"] = {"message": weakness.message, "reasons": [weakness.reason]}
+    return document
+
+
+def _find_hindrance(incoming: Incoming, asked: ByPassword, user: UserRow) -> SignInError | None:
+    """Why somebody may not enter, whose password is right."""
+    if user.is_banned(incoming.now):
+        return UserBanned()
+    if asked.email and not user.email_is_confirmed:
+        return EmailNotConfirmed()
+    return PhoneNotConfirmed() if asked.phone and not user.phone_is_confirmed else None
 
 
 async def _find(db: AsyncSession, sign_in: SignIn, asked: ByPassword) -> UserRow | None:
@@ -135,7 +154,9 @@ async def grant_by_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
         RefreshTokenUsed: the token was used before.
         RefreshSessionExpired: the session is too old, or was not used for too long.
         UserBanned: its user may not sign in any more.
+        TooManyRequests: there were too many from there.
     """
+    await admit_refresh(sign_in, incoming)
     asked = incoming.read(ByRefreshToken)
     if not asked.refresh_token:
         raise ValidationFailed("refresh_token required")
@@ -188,6 +209,7 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
         BadCodeVerifier: the verifier is not the flow's. The code is used up by it.
     """
     asked = incoming.read(ByCode)
+    await admit_refresh(sign_in, incoming)
     if not asked.auth_code or not asked.code_verifier:
         raise ValidationFailed("invalid request: both auth code and code verifier should be non-empty")
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
 from backstay.auth.flows.code import leave_flow
+from backstay.auth.limits.admit import admit_mail, admit_text, forgive, guessing_own, user_name
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
@@ -70,6 +71,11 @@ async def reauthenticate(sign_in: SignIn, incoming: Incoming) -> Answer:
     sent: Sent | None = None
     async with sign_in.session() as db:
         user = (await find_present(db, sign_in, incoming)).user
+    if user.email is not None and user.email_is_confirmed:
+        await admit_mail(sign_in, incoming, "reauthentication", user.email, entering=False)
+    elif user.phone is not None and user.phone_is_confirmed:
+        await admit_text(sign_in, incoming, "reauthentication", user.phone, entering=False)
+    async with sign_in.session() as db:
         if user.email is not None and user.email_is_confirmed:
             check_mail(sign_in)
             site = site_of(sign_in)
@@ -105,6 +111,12 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
             await check_aal(db, sign_in, present)
     if asked.password is not None:
         await _change_password(sign_in, incoming, present, asked)
+    if email is not None and email != present.user.email and sign_in.settings.confirm_email:
+        await admit_mail(sign_in, incoming, "email change", email, entering=False)
+        if present.user.email is not None:
+            await admit_mail(sign_in, incoming, "email change", present.user.email, entering=False)
+    if phone is not None and phone != present.user.phone and sign_in.settings.confirm_phone:
+        await admit_text(sign_in, incoming, "phone change", phone, entering=False)
     outgoing = _Outgoing(sign_in)
     async with sign_in.session() as db:
         if asked.data is not None:
@@ -141,9 +153,12 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
     user = present.user
     password = asked.password or ""
     if asked.current_password is not None:
-        verdict = await sign_in.hashing.check(asked.current_password, user.password)
-        if not verdict.matches:
-            raise CurrentPasswordInvalid
+        async with guessing_own(sign_in, incoming, user.id):
+            verdict = await sign_in.hashing.check(asked.current_password, user.password)
+            if not verdict.matches:
+                raise CurrentPasswordInvalid
+            async with sign_in.session() as db:
+                await forgive(db, sign_in, user_name(user.id))
     elif asked.nonce:
         await _use_nonce(sign_in, incoming, user, asked.nonce)
     elif sign_in.settings.secure_password_change and present.session["created_at"] < incoming.now - FRESH:

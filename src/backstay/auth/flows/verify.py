@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.limits.admit import admit_proof
 from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
@@ -70,6 +71,7 @@ async def verify(sign_in: SignIn, incoming: Incoming) -> Answer:
     purposes = _read_type(asked.type)
     if not asked.token and not asked.token_hash:
         raise ValidationFailed("Verify requires either a token or a token hash")
+    await admit_proof(sign_in, incoming)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         if asked.token_hash:
@@ -107,6 +109,7 @@ async def follow(sign_in: SignIn, incoming: Incoming) -> Answer:
         return add_session(target, found, kind) if "access_token" in found else _tell_half(target, found)
 
     try:
+        await admit_proof(sign_in, incoming)
         return redirect(await sign_in.settle(work))
     except SignInError as error:
         return redirect(add_error(target, error, pkce=pkce))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -56,11 +56,7 @@ class Gate:
         Raises:
             TooManyRequests, TooManyMails, TooManyTexts: it is one too many. ``Retry-After`` says when it will not be.
         """
-        asked = [(what, self._key(what, who)) for what, who in counted if _is_limited(what)]
-        for what, key in asked:
-            wait = self._refused.wait(key, now)
-            if wait:
-                raise refusal(what, wait)
+        asked = self._look(now, counted)
         if not asked:
             return
         refused: tuple[Limit | Lock, timedelta] | None = None
@@ -74,6 +70,19 @@ class Gate:
         # Raised when the count is committed: an error would undo it.
         if refused is not None:
             raise refusal(*refused)
+
+    def look(self, now: datetime, *counted: Counted) -> None:
+        """Refuse at once what is known to be refused, and count nothing. Raises as :meth:`admit` does."""
+        self._look(now, counted)
+
+    def _look(self, now: datetime, counted: Sequence[Counted]) -> list[Counted]:
+        """What is counted, by the keys that it is kept under."""
+        asked = [(what, self._key(what, who)) for what, who in counted if _is_limited(what)]
+        for what, key in asked:
+            wait = self._refused.wait(key, now)
+            if wait:
+                raise refusal(what, wait)
+        return asked
 
     async def forgive(self, session: AsyncSession, what: Lock, who: str) -> None:
         """Forget the guesses that were counted for somebody, who has shown that they are it.

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-from backstay.errors import SignInError, TooManyRequests
+from backstay.errors import SignInError, TooManyMails, TooManyRequests, TooManyTexts
+from backstay.settings import Settings
+
+_WHILE: Final = timedelta(minutes=5)
+_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,49 @@ class Lock:
         while pauses[-1] < self.longest and pauses[-1]:
             pauses.append(min(pauses[-1] * 2, self.longest))
         return pauses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What sign-in limits.
+
+    Arguments:
+        sign_in: sign-ins, sign-ups and requests for a mail or a message, by network.
+        verify: codes and links that are tried, by network.
+        refresh: refreshed sessions, by network.
+        anonymous: anonymous users, by network.
+        mail_pause, mails: mails to one mailbox.
+        text_pause, texts: messages to one telephone.
+        lock: passwords tried for one account.
+    """
+
+    sign_in: Limit
+    verify: Limit
+    refresh: Limit
+    anonymous: Limit
+    mail_pause: Limit
+    mails: Limit
+    text_pause: Limit
+    texts: Limit
+    lock: Lock
+
+    def memory(self) -> timedelta:
+        """The longest time that any of them looks back."""
+        limits = (self.sign_in, self.verify, self.refresh, self.anonymous)
+        return max(self.lock.memory, self.mail_pause.per, self.text_pause.per, *(each.per for each in limits))
+
+
+def read_limits(settings: Settings) -> Limits:
+    """The limits that settings give."""
+    pause = settings.mail_pause
+    return Limits(
+        sign_in=Limit("sign_in", settings.sign_in_limit, _WHILE),
+        verify=Limit("verify", settings.verify_limit, _WHILE),
+        refresh=Limit("refresh", settings.refresh_limit, _WHILE),
+        anonymous=Limit("anonymous", settings.anonymous_limit, _HOUR),
+        mail_pause=Limit("mail_pause", 1 if pause else 0, pause, TooManyMails),
+        mails=Limit("mails", settings.mail_limit, _HOUR, TooManyMails),
+        text_pause=Limit("text_pause", 1 if pause else 0, pause, TooManyTexts),
+        texts=Limit("texts", settings.mail_limit, _HOUR, TooManyTexts),
+        lock=Lock("lock", settings.lock_after, settings.lock_pause, settings.lock_longest),
+    )

@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -49,6 +50,9 @@ class Hashing:
 
     def __init__(self, *, threads: int = 0, waiting: int = 128) -> None:
         count = threads or min(_THREADS, _processors())
+        self._turns = asyncio.Semaphore(2 * count + 2)
+        self._queue = waiting
+        self._queued = 0
         self._places = threading.BoundedSemaphore(count + waiting)
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="backstay-hash", initializer=_yield_to_others)
         self._slowest = 0.0
@@ -82,13 +86,35 @@ class Hashing:
             await asyncio.sleep(self._slowest - spent)
         return verdict
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until there are few enough who check a password, with all that goes with it.
+
+        What is done beside the hashing takes its time in the thread that answers all requests. So only so much of it is
+        under way as keeps the hashing busy, however many come at once.
+
+        Raises:
+            Overloaded: too many wait already.
+        """
+        if self._queued >= self._queue and self._turns.locked():
+            raise _refusal()
+        self._queued += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._queued -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
+
     def close(self) -> None:
         """Give up what waits, and let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
-            raise Overloaded("Too many passwords are being checked.", headers={"retry-after": "1"})
+            raise _refusal()
         try:
             future = self._pool.submit(work)
         except BaseException:
@@ -97,6 +123,10 @@ class Hashing:
         # One whose caller went away frees its place only when it is done, or was not begun.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+def _refusal() -> Overloaded:
+    return Overloaded("Too many passwords are being checked.", headers={"retry-after": "1"})
 
 
 def _check(password: str, kept: str | None) -> tuple[Verdict, float]:

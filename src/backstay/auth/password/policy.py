@@ -7,17 +7,15 @@ make people choose worse ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final, TypeAlias
+from typing import Final
 
 from backstay.auth.password.hashes import normalize
 from backstay.auth.password.hashing import LONGEST
-
-Breached: TypeAlias = Callable[[str], Awaitable[bool]]
-"""Says whether a password is known to have been in a breach."""
+from backstay.schema.declaration import Breached
 
 LEAST: Final = 8
 """The fewest characters of a password where the settings name no other number."""

@@ -63,8 +63,10 @@ class SignInFront:
     @cached_property
     def sign_in(self) -> SignIn:
         """What its flows work with."""
+        from backstay.auth.password.hashing import Hashing
         from backstay.auth.sign_in import SignIn
 
+        settings = self._settings
         return SignIn(
             auth=self._auth,
             tables=self._tables,
@@ -74,6 +76,8 @@ class SignInFront:
             signer=self._signer,
             revocations=self.revocations,
             post=self._office,
+            hashing=Hashing(threads=settings.hash_threads, waiting=settings.hash_queue),
+            title=self._title,
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backstay.auth.flows.provider.link import check_linking
 from backstay.auth.flows.provider.mark import set_mark
+from backstay.auth.limits.admit import admit_sign_in
 from backstay.auth.oidc.begin import begin
 from backstay.auth.oidc.flow import Seal
 from backstay.auth.oidc.refused import Refused
@@ -32,6 +33,7 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
         ValidationFailed: no provider of this name is declared.
         ProviderUnreachable: it does not say where it is.
     """
+    await admit_sign_in(sign_in, incoming)
     return await _leave(sign_in, incoming, None)
 
 
