@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,7 @@ from backstay.auth.password.hashing import Hashing
 from backstay.auth.revoked import Revocations
 from backstay.auth.secret import derive
 from backstay.auth.signing.signer import Signer
+from backstay.auth.store.old import forget_old
 from backstay.auth.store.tables import Tables
 from backstay.dialects.dialect import Database
 from backstay.dialects.guarded.session import guarded_session
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from backstay.auth.oidc.remote import Remote
 
 T = TypeVar("T")
+
+_TIDY: Final = timedelta(hours=1)
 
 
 class Post(Protocol):
@@ -84,6 +88,7 @@ class SignIn:
     hashing: Hashing = field(default_factory=Hashing)
     title: str = ""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _tidied: datetime | None = field(default=None, init=False)
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A session of the application itself, in one transaction."""
@@ -106,6 +111,16 @@ class SignIn:
         task = asyncio.create_task(_watched(work, name), name=name)
         self._tasks.add(task)  # or it might be collected before it is done
         task.add_done_callback(self._tasks.discard)
+
+    def tidy(self, now: datetime) -> None:
+        """Forget, once an hour, what was begun and never finished."""
+        if self._tidied is None or now - self._tidied >= _TIDY:
+            self._tidied = now
+            self.later(self._forget(now), "forgetting old logins and codes")
+
+    async def _forget(self, now: datetime) -> None:
+        async with self.session() as db:
+            await forget_old(db, self.tables, now)
 
     async def finish(self) -> None:
         """Wait for what is done later, but not for long."""

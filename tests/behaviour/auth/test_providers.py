@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -669,6 +669,23 @@ def test_the_database_tells_no_secret_of_a_login(club: Club, issuer: Issuer) -> 
         *browser.cookies.values(),
     ):
         assert not secret or secret not in kept
+
+
+def test_a_login_that_nobody_finished_is_forgotten_after_a_day(club: Club) -> None:
+    flows = club.tables.flows
+    for _ in range(3):
+        Browser(club).leave()
+    club.settle()
+    kept, *old = (row[0] for row in club.rows(sa.select(flows.c.id)))
+    ended = datetime.now(UTC) - timedelta(days=2)
+    club.execute(sa.update(flows).where(flows.c.id.in_(old)).values(expires_at=ended))
+
+    async def tidy() -> None:
+        club.sign_in.tidy(datetime.now(UTC) + timedelta(hours=2))
+
+    club.run(tidy())
+    club.settle()
+    assert [row[0] for row in club.rows(sa.select(flows.c.id))] == [kept]
 
 
 # Clients ------------------------------------------------------------------------------------------------------

@@ -97,6 +97,8 @@ async def _leave(sign_in: SignIn, incoming: Incoming, linked_user_id: Any) -> An
         )
     except Refused as refused:
         raise ProviderUnreachable(detail=refused.why) from None
+    # Anyone may begin a login, and need not come back.
+    sign_in.tidy(incoming.now)
     async with sign_in.session() as db:
         await flow.leave(
             db,

@@ -1,0 +1,20 @@
+"""What was begun and never finished, and is of no use to anybody any more."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from backstay.auth.store.tables import Tables
+
+KEPT: Final = timedelta(days=1)
+"""For how long what is over is kept, so that whoever is late is told so."""
+
+
+async def forget_old(db: AsyncSession, tables: Tables, now: datetime) -> None:
+    """Delete the flows and codes that ended a day ago: anyone can begin one, so there may be many."""
+    for table in (tables.flows, tables.codes):
+        await db.execute(sa.delete(table).where(table.c.expires_at < now - KEPT))
