@@ -25,6 +25,7 @@ from backstay.auth.steps.mailing import (
     make_code,
     notice,
     post_text,
+    post_when_committed,
 )
 from backstay.auth.steps.present import FRESH, Present, check_aal, find_present
 from backstay.auth.steps.redirect import choose_redirect, site_of
@@ -171,9 +172,7 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
         await end_others(db, sign_in, incoming, present, by="password")
         await codes.forget(db, sign_in.tables, user.id, (Purpose.RECOVERY, Purpose.MAGIC_LINK))
         await note(db, sign_in, incoming, "password_changed", user.id)
-    letter = notice("password_changed", user)
-    if letter is not None and sign_in.post.mails:
-        sign_in.post.post(letter)
+        post_when_committed(db, sign_in, notice("password_changed", user))
 
 
 async def _use_nonce(sign_in: SignIn, incoming: Incoming, user: UserRow, nonce: str) -> None:
@@ -239,6 +238,7 @@ async def set_email(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user:
     assert changed is not None
     await prove_email(db, sign_in, incoming, changed)
     await note(db, sign_in, incoming, "email_changed", user.id)
+    post_when_committed(db, sign_in, notice("email_changed", user, old_email=user.email, new_email=email))
 
 
 async def _change_phone(
@@ -252,6 +252,8 @@ async def _change_phone(
         changed = await find_by_id(db, sign_in.tables, user.id)
         assert changed is not None
         await prove_phone(db, sign_in, incoming, changed)
+        await note(db, sign_in, incoming, "phone_changed", user.id)
+        post_when_committed(db, sign_in, notice("phone_changed", user))
         return None
     check_texts(sign_in)
     await change(db, sign_in.tables, user.id, incoming.now, new_phone=phone)

@@ -15,7 +15,7 @@ from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.entry import enter
-from backstay.auth.steps.mailing import needs_both, type_of
+from backstay.auth.steps.mailing import needs_both, notice, post_when_committed, type_of
 from backstay.auth.steps.redirect import add_error, add_query, add_session, choose_redirect
 from backstay.auth.steps.users import prove_email, prove_phone
 from backstay.auth.store import codes, flow
@@ -204,6 +204,8 @@ async def _change_email(
     await prove_email(db, sign_in, incoming, changed, email_confirmed_at=incoming.now)
     await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
     await note(db, sign_in, incoming, "email_changed", user.id)
+    told = notice("email_changed", user, old_email=user.email, new_email=user.new_email)
+    post_when_committed(db, sign_in, told)
     return None
 
 
@@ -221,6 +223,7 @@ async def _change_phone(
     assert changed is not None
     await prove_phone(db, sign_in, incoming, changed)
     await note(db, sign_in, incoming, "phone_changed", user.id)
+    post_when_committed(db, sign_in, notice("phone_changed", user))
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.mail.letter import Letter
@@ -188,3 +189,9 @@ def notice(kind: MailKind, user: UserRow, **more: Any) -> Letter | None:
     if user.email is None or not user.email_is_confirmed:
         return None
     return Letter(kind=kind, to=user.email, data=dict(user.user_metadata), **more)
+
+
+def post_when_committed(db: AsyncSession, sign_in: SignIn, letter: Letter | None) -> None:
+    """Post a letter once what the session does is committed, and never otherwise; None: there is none."""
+    if letter is not None and sign_in.post.mails:
+        sa.event.listen(db.sync_session, "after_commit", lambda _: sign_in.post.post(letter), once=True)
