@@ -49,7 +49,7 @@ DOORS = {
         describe escape is_observed observe redact start_logging subscribe
     """,
     "settings": "SETTINGS Settings load",
-    "testing": "Answer Client client",
+    "testing": "Answer Client Mailbox client",
 }
 """The names that each door exports: whoever adds one says so here."""
 

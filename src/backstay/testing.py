@@ -23,12 +23,13 @@ import orjson
 
 from backstay.app import Backstay
 from backstay.auth.keys import generate_jwt_secret, generate_publishable_key, generate_secret_key
+from backstay.auth.mail.mailbox import Mailbox
 from backstay.auth.mint import mint
 from backstay.dialects.migrate.run import run
 from backstay.schema.caller import Role, System
 from backstay.schema.declaration import AuthUser
 
-__all__ = ["Answer", "Client", "client"]
+__all__ = ["Answer", "Client", "Mailbox", "client"]
 
 _SAFE: Final = "/:@!$&'()*+,;=-._~%"
 

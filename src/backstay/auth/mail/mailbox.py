@@ -1,11 +1,12 @@
-"""The mailbox of development: mails and texts that go nowhere, kept in memory to be looked at."""
+"""The mailbox of development and tests: mails and texts that go nowhere, kept in memory to be looked at."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Final
 
@@ -80,6 +81,21 @@ class Mailbox:
             to: only what was sent to this address or number.
         """
         return [each for each in self._kept if to is None or each.to.casefold() == to.casefold()]
+
+    async def wait(self, to: str, *, patience: timedelta = timedelta(seconds=5)) -> Kept:
+        """The newest that was sent to an address or number; it is waited for, since mails go out in the background.
+
+        Raises:
+            TimeoutError: nothing came.
+        """
+        async with asyncio.timeout(patience.total_seconds()):
+            while not (found := self.look(to)):
+                await asyncio.sleep(0.005)
+        return found[0]
+
+    def clear(self) -> None:
+        """Keep nothing of what came so far."""
+        self._kept.clear()
 
     def find(self, id: str) -> Kept | None:
         """One of those that are kept."""
