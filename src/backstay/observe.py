@@ -484,6 +484,7 @@ def _on_console(*, colors: bool) -> Callable[[dict[str, object]], str]:
 _BLOTS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*"), "[token]"),
     (re.compile(r"sb_secret_[A-Za-z0-9_-]+"), "sb_secret_[...]"),
+    (re.compile(r"bsk_([0-9A-Za-z]+)_[0-9A-Za-z]+"), r"bsk_\1_[...]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s'\",]+"), r"\1 [...]"),
     (re.compile(r"://[^\s'\"]*@"), "://[...]@"),
     (

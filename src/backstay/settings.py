@@ -105,6 +105,9 @@ class Settings:
     single_session: bool = _setting(False, "Signing in ends the user's other sessions.")
     code_life: timedelta = _setting(timedelta(minutes=10), "How long a code of six digits is good.")
     link_life: timedelta = _setting(timedelta(hours=1), "How long a link in a mail is good.")
+    api_key_life: timedelta = _setting(
+        timedelta(days=365), "Longest life of a program's key, and that of one that says no other."
+    )
     encryption_key: str = _setting(
         "",
         "Secret from which the keys of sign-in are derived; several, the newest first, separated by commas; empty: "

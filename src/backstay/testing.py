@@ -80,6 +80,10 @@ class Client:
         token = mint(settings.jwt_secret, user=user, audience=settings.jwt_audience, claims=known)
         return replace(self, headers={**public, "authorization": f"Bearer {token}"})
 
+    def with_key(self, key: str) -> Client:
+        """A client that asks with a program's key (``bsk_...``)."""
+        return replace(self, headers={"authorization": f"Bearer {key}"})
+
     async def get(
         self, path: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:

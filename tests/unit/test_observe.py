@@ -174,6 +174,7 @@ def test_the_console_shows_the_same_for_people() -> None:
         (f"Authorization: Bearer {TOKEN}", "c2lnbmF0dXJl"),
         ("Bearer opaque-token-value", "opaque-token-value"),
         ("got sb_secret_N7UND0UgjKTVKUodkm0Hg", "N7UND0UgjKTVKUodkm0Hg"),
+        ("got bsk_3kXb0aZ91qLm_N7UND0UgjKTVKUodkm0HgN7UND0UgjKTVKUo", "N7UND0UgjKTVKUodkm0HgN7UND0UgjKTVKUo"),
         ("cannot connect to postgresql://app:hunter2@db/x", "hunter2"),
         ("cannot connect to postgresql://app:hun%40ter/2@3@db/x", "hun%40ter"),
         ("connect(user='app', password='hunter2')", "hunter2"),

@@ -137,6 +137,7 @@ from backstay.errors.issuer import (
     Web3ChainUnsupported,
     Web3Disabled,
 )
+from backstay.errors.program import KeyNotAllowed, KeyNotFound, TooManyKeys
 from backstay.errors.sign_in import (
     AnonymousNotAllowed,
     AnonymousProviderDisabled,
@@ -258,6 +259,8 @@ __all__ = [
     "InvalidStatus",
     "InvalidToken",
     "InviteNotFound",
+    "KeyNotAllowed",
+    "KeyNotFound",
     "LastIdentity",
     "LengthRequired",
     "LinkingDisabled",
@@ -333,6 +336,7 @@ __all__ = [
     "TooLong",
     "TooManyAffected",
     "TooManyFactors",
+    "TooManyKeys",
     "TooManyMails",
     "TooManyPasskeys",
     "TooManyRequests",

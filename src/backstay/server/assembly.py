@@ -34,7 +34,8 @@ from backstay.server.edge import Edge, FrontEnd
 from backstay.server.mounts import Mount
 from backstay.server.pages import load_pages
 from backstay.server.sign_in.front import SignInFront
-from backstay.server.visitors import introduce
+from backstay.server.sign_in.programs import Programs
+from backstay.server.visitors import Meet, introduce
 from backstay.settings import Settings
 
 REST = "/rest/v1"
@@ -86,6 +87,10 @@ class Assembly:
             self.sign_in = SignInFront(
                 auth, schema, self.engine.database, settings, self.signer, self._verified, title=title
             )
+        elif schema.scopes:
+            raise DeclarationError(
+                "app.scope(...): keys belong to users who sign in here.", hint="Write auth=Auth(User)."
+            )
         self._description = Description(schema, settings, title=title, path=REST)
         self.functions = Functions(self.road, settings)
         self.rest = Rest(self.road, self.functions.call, self._description, settings)
@@ -111,6 +116,7 @@ class Assembly:
             front_ends,
             identify=timed.identify if timed is not None else self.identify,
             recall=self.recall if timed is None else None,
+            meet=self._meet,
             render=self.render,
             settings=self.settings,
             mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
@@ -122,12 +128,29 @@ class Assembly:
         )
 
     def _introduced(self, application: Callable[..., Any]) -> Application:
-        return introduce(application, identify=self.identify, sessions=self.session, render=self.render)
+        scopes = [each.name for each in self.schema.scopes.values() if application in each.mounts]
+        return introduce(
+            application,
+            identify=self.identify,
+            sessions=self.session,
+            render=self.render,
+            meet=self._meet,
+            scopes=scopes,
+        )
+
+    @property
+    def _programs(self) -> Programs | None:
+        return None if self.sign_in is None else self.sign_in.programs
+
+    @property
+    def _meet(self) -> Meet | None:
+        return None if self._programs is None else self._programs.meet
 
     def identify(self, headers: Any) -> Caller:
         """Who sent a request with these headers."""
         revoked = None if self.sign_in is None else self.sign_in.revocations
-        return identify(headers, self._keys, self._verified, revoked=revoked)
+        known = None if self._programs is None else self._programs.known
+        return identify(headers, self._keys, self._verified, revoked=revoked, met=known)
 
     async def _renew_keys(self) -> None:
         """Trust the signing keys that there are now: others are in the file, or the time of one is over."""

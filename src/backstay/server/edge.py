@@ -47,6 +47,7 @@ from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
 from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount
 from backstay.server.pages import answer_page
+from backstay.server.visitors import Meet
 from backstay.server.watch import Visit, Watch
 from backstay.settings import Settings
 
@@ -87,6 +88,7 @@ class Edge:
         front_ends: the protocols served, each under its prefix.
         identify: tells the caller from a request's headers, or raises.
         recall: tells the caller from headers that were sent before (None: nobody remembers).
+        meet: finds out what ``identify`` has to know of headers that are not remembered (None: nothing).
         render: words an error; it gets a BackstayError always.
         settings: ``max_body``, ``max_url``, ``max_delay``, ``cors_origins`` and ``trusted_proxies`` are read.
         mounts: applications beside ours.
@@ -109,6 +111,7 @@ class Edge:
         *,
         identify: Identify,
         recall: Recall | None = None,
+        meet: Meet | None = None,
         render: Render,
         settings: Settings,
         mounts: Sequence[Mount] = (),
@@ -129,6 +132,7 @@ class Edge:
         self._pages = dict(pages or {})
         self._identify = identify
         self._recall = recall or (lambda headers: None)
+        self._meet = meet
         self._render = render
         self._max_url = settings.max_url
         self._max_body = settings.max_body
@@ -220,7 +224,12 @@ class Edge:
         closing = unread = False
         body: bytes | Spool = b""
         try:
-            caller = self._recall(head.raw) or self._identify(head.headers)
+            known = self._recall(head.raw)
+            if known is None:
+                if self._meet is not None:
+                    await self._meet(head.headers)
+                known = self._identify(head.headers)
+            caller = known
             if visit is not None:
                 body = await self._read(visit, head)
                 response = await self._answer_body(front_end, head, body, caller)

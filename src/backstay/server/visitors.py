@@ -5,19 +5,20 @@ Both are found only when they are asked for, so an application with a sign-in of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, PermissionDenied
 from backstay.frontends.http import Response
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.asgi import Application, Receive, Scope, Send
 
 Sessions: TypeAlias = Callable[[Caller], AbstractAsyncContextManager[AsyncSession]]
+Meet: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
 VISITOR: Final = "backstay.visitor"
 """Where a request's scope has its :class:`Visitor`."""
@@ -30,6 +31,7 @@ class Visitor:
         headers: the request's, as ASGI has them.
         identify: tells the caller from a request's headers, or raises.
         sessions: opens a session of a caller's.
+        scopes: the names of those that let a program's key in.
     """
 
     def __init__(
@@ -37,28 +39,42 @@ class Visitor:
         headers: list[tuple[bytes, bytes]],
         identify: Callable[[Mapping[str, str]], Caller],
         sessions: Sessions,
+        scopes: Collection[str] = (),
     ) -> None:
         self._headers = headers
         self._identify = identify
         self._sessions = sessions
+        self._scopes = scopes
 
     @cached_property
+    def sent(self) -> Mapping[str, str]:
+        """The request's headers, names in lower case, repeated ones joined."""
+        found: dict[str, str] = {}
+        for raw_name, raw_value in self._headers:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            found[name] = f"{found[name]}, {value}" if name in found else value
+        return found
+
+    @cached_property
+    def _told(self) -> Caller:
+        return self._identify(self.sent)
+
+    @property
     def caller(self) -> Caller:
         """The caller.
 
         Raises:
             Unauthenticated: the request's token or key is not valid.
+            PermissionDenied: it is a program's key, and none of its scopes lets it in here.
         """
-        found: dict[str, str] = {}
-        for raw_name, raw_value in self._headers:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            found[name] = f"{found[name]}, {value}" if name in found else value
-        return self._identify(found)
+        if not self._told.holds(*self._scopes):
+            raise PermissionDenied("permission denied for this application")
+        return self._told
 
     @property
     def known(self) -> Caller:
         """The caller as far as somebody has asked; else the anonymous one."""
-        found: Caller = self.__dict__.get("caller", ANONYMOUS)
+        found: Caller = self.__dict__.get("_told", ANONYMOUS)
         return found
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
@@ -72,6 +88,8 @@ def introduce(
     identify: Callable[[Mapping[str, str]], Caller],
     sessions: Sessions,
     render: Callable[[BackstayError, Caller], Response],
+    meet: Meet | None = None,
+    scopes: Collection[str] = (),
 ) -> Application:
     """A mounted application that is told of its visitors.
 
@@ -81,12 +99,17 @@ def introduce(
         identify: tells the caller from a request's headers, or raises.
         sessions: opens a session of a caller's.
         render: words an error.
+        meet: finds out what ``identify`` has to know of a request's headers.
+        scopes: the names of those that let programs' keys into the application.
     """
     _answer_errors(application, render)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            scope = {**scope, VISITOR: Visitor(scope["headers"], identify, sessions)}
+            visitor = Visitor(scope["headers"], identify, sessions, scopes)
+            if meet is not None:
+                await meet(visitor.sent)
+            scope = {**scope, VISITOR: visitor}
         await application(scope, receive, send)
 
     return serve

@@ -1,4 +1,4 @@
-"""The club, open on either database, with nobody in it."""
+"""The club and the agency, open on either database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from asking import Agency
 from signing_in import Club
 
 
@@ -21,3 +22,17 @@ def club(module_club: Club) -> Club:
     """The club with nobody in it."""
     module_club.restore()
     return module_club
+
+
+@pytest.fixture(scope="module")
+def module_agency(module_database_url: str) -> Iterator[Agency]:
+    """The agency, for all tests of a module."""
+    with Agency(module_database_url) as agency:
+        yield agency
+
+
+@pytest.fixture
+def agency(module_agency: Agency) -> Agency:
+    """The agency with the rows that it begins with, and no keys."""
+    module_agency.restore()
+    return module_agency

@@ -15,7 +15,7 @@ from backstay.auth.identify import identify, shown_keys
 from backstay.auth.keys import Keys, digest, generate_jwt_secret, read_keys
 from backstay.auth.mint import mint
 from backstay.auth.programs.key import NewKey, generate_key, read_id
-from backstay.auth.programs.met import FRESH, MetKeys
+from backstay.auth.programs.met import FRESH, PATIENCE, MetKeys
 from backstay.auth.programs.record import Record
 from backstay.auth.programs.uses import EXACT, Uses
 from backstay.auth.verified import VerifiedTokens
@@ -173,6 +173,24 @@ async def test_many_requests_with_one_key_ask_once() -> None:
     assert met.recall(key.text, time.time()).caller.id == USER
 
 
+async def test_a_slow_database_makes_no_key_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = generate_key()
+    now = time.time()
+    asked = 0
+
+    async def find(id: str) -> Record | None:
+        nonlocal asked
+        asked += 1
+        monkeypatch.setattr(time, "time", lambda: now + 5 * asked)
+        return record(key, expires=now + 60)
+
+    met = MetKeys(find, lambda record, now: None, capacity=10)
+    for _ in range(2):
+        await met.meet([key.text])
+        assert identify({"apikey": key.text}, NOBODY, VerifiedTokens(10), met=met).id == USER
+    assert asked == 2, "what took so long is true no longer"
+
+
 async def test_a_database_that_fails_fails_the_request_and_is_asked_again() -> None:
     key = generate_key()
     failing = True
@@ -279,7 +297,7 @@ async def test_a_whole_request_is_remembered_no_longer_than_its_key() -> None:
     assert verified.recall(raw, now) is caller
     assert verified.recall(raw, now + FRESH) is None
     with pytest.raises(InvalidKey):
-        identify({"apikey": key.text}, NOBODY, verified, met=met, now=now + FRESH)
+        identify({"apikey": key.text}, NOBODY, verified, met=met, now=now + FRESH + PATIENCE)
 
 
 async def test_a_key_beside_a_token_gives_nothing_but_must_be_good() -> None:

@@ -24,12 +24,23 @@ FRESH: Final = 0.9
 """Seconds for which what the database said of a key is taken for true."""
 
 
+PATIENCE: Final = 30.0
+"""Seconds for which a request may go on by what it was told: a busy database or worker makes no key a wrong one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Who shows a key, and until when, in seconds since 1970, that is known without asking again."""
+    """Who shows a key. Moments are seconds since 1970.
+
+    Arguments:
+        caller: who asks with it.
+        until: when the database is to be asked again.
+        end: when the key ends.
+    """
 
     caller: Caller
     until: float
+    end: float
 
 
 class MetKeys:
@@ -51,26 +62,20 @@ class MetKeys:
     async def meet(self, shown: Iterable[str]) -> None:
         """Ask the database for keys that a request shows, unless it was asked just now."""
         for text in shown:
-            if self._fresh(text, time.time()) is None:
+            known = self._known.get(text)
+            if known is None or time.time() >= known.until:
                 await self._ask(text)
 
     def recall(self, text: str, now: float) -> Known:
-        """Who shows a key that was met just now.
+        """Who shows a key that this request has just met.
 
         Raises:
             InvalidKey: there is no such key, or no longer.
         """
-        known = self._fresh(text, now)
-        if known is None:
+        known = self._known.get(text)
+        if known is None or now >= min(known.end, known.until + PATIENCE):
             raise InvalidKey
         return known
-
-    def _fresh(self, text: str, now: float) -> Known | None:
-        known = self._known.get(text)
-        if known is None or now < known.until:
-            return known
-        del self._known[text]
-        return None
 
     async def _ask(self, text: str) -> None:
         """Ask once, however many requests show the key meanwhile."""
@@ -91,9 +96,10 @@ class MetKeys:
         id = read_id(text)
         record = None if id is None else await self._find(id)
         end = None if record is None else record.end(digest(text))
+        self._known.pop(text, None)
         if record is None or end is None or end <= asked:
             return
         self._note(record, asked)
-        self._known[text] = Known(record.caller(), min(end, asked + FRESH))
+        self._known[text] = Known(record.caller(), min(end, asked + FRESH), end)
         while len(self._known) > self._capacity:
             self._known.popitem(last=False)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
 from backstay.auth.programs.record import Record
-from backstay.errors import BackstayError
+from backstay.observe import RepetitionFailed, observe
 
 Write: TypeAlias = Callable[[Mapping[str, float]], Awaitable[None]]
 """Writes when keys were used: seconds since 1970, by id."""
@@ -56,6 +56,6 @@ class Uses:
             return
         try:
             await self._write(used)
-        except BackstayError:
+        except Exception as error:
             # A use that is not written is told by the next one: nobody waits for it.
-            return
+            observe(RepetitionFailed("writing when API keys were used last", error))

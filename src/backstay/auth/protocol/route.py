@@ -12,7 +12,7 @@ from typing import TypeAlias
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.errors import MethodNotAllowed, NoAuthorization, NotAdmin, NotThere
+from backstay.errors import KeyNotAllowed, MethodNotAllowed, NoAuthorization, NotAdmin, NotThere
 from backstay.schema.caller import Caller, Role
 
 Flow: TypeAlias = Callable[[SignIn, Incoming], Awaitable[Answer]]
@@ -85,8 +85,11 @@ def check_caller(who: Who, caller: Caller) -> None:
 
     Raises:
         NoAuthorization: a user's token is needed.
+        KeyNotAllowed: a user's token is needed, and a program's key came.
         NotAdmin: the secret key is needed.
     """
+    if who is Who.USER and caller.scopes is not None:
+        raise KeyNotAllowed
     if who is Who.USER and caller.role is not Role.AUTHENTICATED:
         raise NoAuthorization
     if who is Who.ADMIN and caller.role is not Role.SERVICE:

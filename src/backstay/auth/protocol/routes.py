@@ -13,6 +13,7 @@ from backstay.auth.flows.sign_up import sign_up
 from backstay.auth.flows.token import grant_token
 from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
 from backstay.auth.flows.verify import follow, verify
+from backstay.auth.programs import flows as programs
 from backstay.auth.protocol.route import Route, Routes, Who
 
 ROUTES: Final = Routes(
@@ -38,5 +39,15 @@ ROUTES: Final = Routes(
         Route("GET", "/user", show_user, Who.USER),
         Route("PUT", "/user", change_user, Who.USER),
         Route("GET", "/reauthenticate", reauthenticate, Who.USER),
+        Route("GET", "/user/keys", programs.show_keys, Who.USER),
+        Route("POST", "/user/keys", programs.make_key, Who.USER),
+        Route("PATCH", "/user/keys/{key_id}", programs.change_key, Who.USER),
+        Route("POST", "/user/keys/{key_id}/rotate", programs.rotate_key, Who.USER),
+        Route("DELETE", "/user/keys/{key_id}", programs.revoke_key, Who.USER),
+        Route("GET", "/admin/keys", programs.show_all_keys, Who.ADMIN),
+        Route("POST", "/admin/keys", programs.make_any_key, Who.ADMIN),
+        Route("PATCH", "/admin/keys/{key_id}", programs.change_any_key, Who.ADMIN),
+        Route("POST", "/admin/keys/{key_id}/rotate", programs.rotate_any_key, Who.ADMIN),
+        Route("DELETE", "/admin/keys/{key_id}", programs.revoke_any_key, Who.ADMIN),
     )
 )

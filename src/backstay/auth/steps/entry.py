@@ -9,20 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.protocol.answer import app_metadata, user_document
+from backstay.auth.protocol.answer import user_document
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.revoked import Revoked
 from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.claims import claims_of
 from backstay.auth.store import sessions
 from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, identities_of
 from backstay.errors import UserBanned, UserNotFound
 
-_RESERVED: Final = frozenset(
-    {
-        *("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "role", "email", "phone", "app_metadata", "user_metadata"),
-        *("aal", "amr", "session_id", "is_anonymous", "client_id", "scope"),
-    }
-)
 _LONGEST: Final = 300
 
 
@@ -105,21 +100,14 @@ async def tell_session(
     issued = int(sign_in.revocations.issue_at(str(user.id), incoming.now.timestamp()))
     expires = issued + int(sign_in.settings.access_token_life.total_seconds())
     claims = {
-        **await _own_claims(db, sign_in, user),
+        **await claims_of(db, sign_in.auth, sign_in.tables, user, identities),
         "iss": sign_in.url,
-        "sub": str(user.id),
         "aud": sign_in.settings.jwt_audience or "authenticated",
         "exp": expires,
         "iat": issued,
-        "email": user.email or "",
-        "phone": user.phone or "",
-        "app_metadata": app_metadata(user, [str(each["provider"]) for each in identities]),
-        "user_metadata": dict(user.user_metadata),
-        "role": "authenticated",
         "aal": f"aal{session['aal']}",
         "amr": list(session["amr"]),
         "session_id": str(session["id"]),
-        "is_anonymous": user.is_anonymous,
     }
     claims |= {name: session[name] for name in ("client_id", "scope") if session[name]}
     refresh = sessions.write_refresh_token(sign_in.refresh_key, session["id"], session["generation"])
@@ -155,12 +143,3 @@ async def tell_user(db: AsyncSession, sign_in: SignIn, user_id: Any) -> dict[str
     """The document of a user as they are now."""
     user, identities, factors = await find_whole(db, sign_in, user_id)
     return user_document(user, identities, factors)
-
-
-async def _own_claims(db: AsyncSession, sign_in: SignIn, user: UserRow) -> dict[str, Any]:
-    """What the application adds to tokens; it cannot say who the user is, nor what sign-in says of them."""
-    if sign_in.auth.claims is None:
-        return {}
-    row = await db.get_one(sign_in.user, user.id)
-    found = await sign_in.auth.claims(db, row)
-    return {name: value for name, value in found.items() if name not in _RESERVED}

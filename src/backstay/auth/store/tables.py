@@ -269,18 +269,20 @@ def _recovery_codes(users: sa.Table) -> list[Any]:
 
 def _api_keys(users: sa.Table) -> list[Any]:
     return [
-        _key(),
-        _user(users),
+        # It stands in the key's own text, and is no secret.
+        _text("id", required=True, primary_key=True),
+        # Whose it is: a user's, or a tenant's, whose claim this is as JSON.
+        _user(users, required=False),
+        _text("tenant", index=True),
         _text("name", required=True),
-        _text("shown", required=True),
-        _text("digest", required=True, unique=True),
-        _text("previous_digest", unique=True),
+        _text("digest", required=True),
+        # What it was before it was rotated, and how long that is good still.
+        _text("previous_digest"),
         _moment("previous_until"),
         _json("scopes", required=True),
         _moment("created_at", required=True),
-        _moment("expires_at"),
+        _moment("expires_at", required=True),
         _moment("last_used_at"),
-        _moment("revoked_at"),
     ]
 
 

@@ -20,6 +20,7 @@ from backstay.schema.caller import Caller
 from backstay.schema.declaration import Auth
 from backstay.schema.exchange import Request
 from backstay.schema.served import Schema
+from backstay.server.sign_in.programs import Programs
 from backstay.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class SignInFront:
         self._title = title
         self._tables = declare(schema.user)
         self.revocations = Revocations(self._tables.revocations, database, verified)
+        self.programs = Programs(auth, self._tables, schema, database, settings) if schema.scopes else None
 
     @cached_property
     def sign_in(self) -> SignIn:
@@ -113,6 +115,8 @@ class SignInFront:
     async def stop(self) -> None:
         """Finish what is under way, for a few seconds, and let go of the rest."""
         await self.revocations.stop()
+        if self.programs is not None:
+            await self.programs.stop()
         if "sign_in" in self.__dict__:
             await self.sign_in.finish()
             self.sign_in.hashing.close()
