@@ -92,14 +92,19 @@ _OWN: Final[tuple[type[BackstayError], ...]] = (
     errors.LengthRequired,
     errors.Malformed,
     errors.SecretKeyInBrowser,
-    errors.SignInError,
-    errors.MailUnavailable,
     errors.SecretUnreadable,
 )
 """Classes without a counterpart in PostgREST: they keep their own code and status."""
 
+_OF_SIGN_IN: Final = tuple(
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, BackstayError) and hasattr(kind, "name")
+)
+"""The classes that GoTrue has names for. They are sign-in's, and told here only by an application's own code."""
+
 _TABLE: Final[dict[type[BackstayError], tuple[str, int]]] = {
-    **{kind: (kind.code, kind.status) for kind in (*_OWN, *errors.SignInError.__subclasses__())},
+    **{kind: (kind.code, kind.status) for kind in (*_OWN, *_OF_SIGN_IN)},
     errors.BackstayError: _INTERNAL,
     errors.DeclarationError: _INTERNAL,
     errors.InvalidHeaders: ("PGRST111", 500),
