@@ -5,7 +5,8 @@
 Who sees what:
 
 - everybody: companies, skills, the salary guide, and postings that are open
-- a recruiter: all postings of their company, its applications, and those who applied
+- a recruiter: all postings of their company, its applications, and those who applied; what the public sees of it they
+  change only after a second factor
 - a candidate: their own applications
 - a company alone: its notes on applications
 - whoever saved a search: that search
@@ -218,7 +219,10 @@ app.resource(
 postings = app.resource(
     Posting,
     select=is_open | posted_by_us,
-    write=posted_by_us,
+    # Whoever has a recruiter's password alone cannot speak for the company in public.
+    insert=posted_by_us & (~is_open | (me.aal >= 2)),
+    update=Using(posted_by_us, check=posted_by_us & (~is_open | (me.aal >= 2))),
+    delete=posted_by_us,
     search=[Posting.title, Posting.description],
     readonly=[Posting.published_at],
 )

@@ -42,7 +42,13 @@ async def backend(seed: ModuleType, database_url: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def rita(backend: Client, seed: ModuleType) -> Client:
-    """A recruiter of the first company."""
+    """A recruiter of the first company, after a second factor."""
+    return backend.as_(seed.RITA.id, aal="aal2")
+
+
+@pytest.fixture
+def hasty(backend: Client, seed: ModuleType) -> Client:
+    """The same recruiter, who signed in by a password alone."""
     return backend.as_(seed.RITA.id)
 
 
@@ -218,6 +224,26 @@ async def test_opening_a_posting_publishes_it(rita: Client) -> None:
     assert draft["published_at"] is None
     answer = await rita.patch(f"/rest/v1/postings?id=eq.{draft['id']}", {"status": "OPEN"})
     assert answer.json()[0]["published_at"] is not None
+
+
+async def test_a_posting_is_published_only_after_a_second_factor(rita: Client, hasty: Client) -> None:
+    draft = await new_posting(hasty)
+    place = f"/rest/v1/postings?id=eq.{draft['id']}"
+    answer = await hasty.patch(place, {"status": "OPEN"})
+    assert (answer.status, answer.json()["code"]) == (403, "42501")
+    row = {"title": "x", "city": "Austin", "level": "MID", "salary_low": 1, "salary_high": 2, "status": "OPEN"}
+    assert (await hasty.post("/rest/v1/postings", row)).status == 403
+    assert (await hasty.patch(place, {"title": "A better title"})).status == 200
+    assert (await rita.patch(place, {"status": "OPEN"})).status == 200
+
+
+async def test_what_is_published_is_changed_after_a_second_factor_but_closed_without(
+    rita: Client, hasty: Client
+) -> None:
+    posting = await new_posting(rita, status="OPEN")
+    place = f"/rest/v1/postings?id=eq.{posting['id']}"
+    assert (await hasty.patch(place, {"salary_high": 1_000_000})).status == 403
+    assert (await hasty.patch(place, {"status": "CLOSED"})).json()[0]["status"] == "CLOSED"
 
 
 async def test_when_a_posting_was_published_is_not_for_callers_to_say(rita: Client) -> None:
