@@ -195,7 +195,7 @@ class SavedSearch(Base):
 
 app = Backstay(
     "sqlite:///hiring.db",
-    auth=Auth(User, profile=[User.name]),
+    auth=Auth(User, profile=[User.name], mfa=True),
     # A company's notes are its own: no rule, hook or function of another company's caller ever meets them.
     tenancy=Tenancy(Note.company_id, current=me.company_id),
 )

@@ -108,6 +108,10 @@ class Settings:
     api_key_life: timedelta = _setting(
         timedelta(days=365), "Longest life of a program's key, and that of one that says no other."
     )
+    passkey_domain: str = _setting("", "Domain that passkeys are made for; empty: that of site_url.")
+    passkey_origins: tuple[str, ...] = _setting(
+        (), "Addresses of pages that may use passkeys (https://app.example.com); none: that of site_url."
+    )
     encryption_key: str = _setting(
         "",
         "Secret from which the keys of sign-in are derived; several, the newest first, separated by commas; empty: "

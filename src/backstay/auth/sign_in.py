@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.auth.factors.seal import SealingKeys, sealing_keys
 from backstay.auth.keys import issuer_of
 from backstay.auth.limits.gate import Gate
 from backstay.auth.limits.limit import Limits, read_limits
@@ -159,6 +160,11 @@ class SignIn:
         """What counts how often somebody tried."""
         key = derive(self.secret, "attempts")
         return Gate(self.tables.attempts, self.session, key, self.limits.memory())
+
+    @cached_property
+    def sealing_keys(self) -> SealingKeys:
+        """The keys under which secrets are encrypted that must be read again."""
+        return sealing_keys(self.settings.encryption_key, self.settings.jwt_secret)
 
     @cached_property
     def code_key(self) -> bytes:

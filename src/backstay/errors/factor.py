@@ -150,3 +150,67 @@ class SecretUnreadable(Outage):
     code = "BS60090"
     status = 500
     name: ClassVar[str] = "unexpected_failure"
+
+
+class WebauthnEnrollDisabled(SignInError):
+    """MFA enroll is disabled for WebAuthn"""
+
+    code = "BS60091"
+    status = 422
+    name = "mfa_webauthn_enroll_not_enabled"
+
+
+class WebauthnVerifyDisabled(SignInError):
+    """MFA verification is disabled for WebAuthn"""
+
+    code = "BS60092"
+    status = 422
+    name = "mfa_webauthn_verify_not_enabled"
+
+
+class PhoneFactorExists(SignInError):
+    """A verified phone factor already exists, unenroll the existing factor to continue"""
+
+    code = "BS60093"
+    status = 422
+    name = "mfa_verified_factor_exists"
+
+
+class EnrollingNeedsAal2(SignInError):
+    """AAL2 required to enroll a new factor"""
+
+    code = "BS60094"
+    status = 403
+    name = "insufficient_aal"
+
+
+class RemovingNeedsAal2(SignInError):
+    """AAL2 required to unenroll verified factor"""
+
+    code = "BS60115"
+    status = 422
+    name = "insufficient_aal"
+
+
+class ChallengeNotFound(SignInError):
+    """MFA factor with the provided challenge ID not found"""
+
+    code = "BS60116"
+    status = 422
+    name = "mfa_factor_not_found"
+
+
+class PasskeyNeedsAal2(SignInError):
+    """AAL2 required to manage passkeys"""
+
+    code = "BS60097"
+    status = 403
+    name = "insufficient_aal"
+
+
+class PasskeyNotFound(SignInError):
+    """Passkey not found"""
+
+    code = "BS60098"
+    status = 404
+    name = "validation_failed"

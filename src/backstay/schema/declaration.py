@@ -84,6 +84,9 @@ class Auth:
             to refuse it.
         claims: called whenever a token is made; what it returns is added to the token's claims, but for those that say
             who the user is.
+        mfa: let users have second factors: an authenticator app; a phone, where texts can be sent; a security key, with
+            ``passkeys``. Rules ask for one by ``current(User).aal >= 2``.
+        passkeys: let users sign in by passkeys; needs the extra ``backstay[passkeys]``.
         mail: sends mails, in the place of the server that the setting ``smtp_url`` names.
         sms: sends texts to phones: ``Twilio``, or a way of your own.
         breached: asked of every new password whether it is known to have been in a breach; it is refused then.
@@ -96,6 +99,8 @@ class Auth:
     providers: Sequence[Provider] = ()
     before_sign_up: Hook[Any] | None = None
     claims: Claims | None = None
+    mfa: bool = False
+    passkeys: bool = False
     mail: Mailer | None = None
     sms: Texter | None = None
     breached: Breached | None = None

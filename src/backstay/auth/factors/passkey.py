@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 from backstay.errors import DeclarationError, PasskeyRefused
 
@@ -52,15 +50,7 @@ class PublicKey:
     synchronised: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a browser is given: ``options`` for ``navigator.credentials``, and the challenge in them."""
-
-    options: dict[str, Any]
-    challenge: bytes
-
-
-def require_library() -> None:
+def require_passkeys() -> None:
     """Raise where passkeys cannot be had.
 
     Raises:
@@ -73,18 +63,26 @@ def require_library() -> None:
 
 
 def offer_registration(
-    party: Party, *, user: UUID, name: str, known: Iterable[PublicKey] = (), discoverable: bool = True
-) -> Offer:
-    """What a browser needs to make a key.
+    party: Party,
+    challenge: bytes,
+    *,
+    user: str,
+    name: str,
+    known: Iterable[PublicKey] = (),
+    discoverable: bool = True,
+) -> dict[str, Any]:
+    """What a browser needs to make a key: the options for ``navigator.credentials.create``.
 
     Arguments:
         party: for whom.
-        user: whose it will be.
+        challenge: which the key is to answer: random, and good once.
+        user: the id of the user whose it will be.
         name: of the user, as the browser shows it.
         known: keys the user has, of which no second one shall be made on the same device.
         discoverable: whether the key shall be one to sign in with, without a name.
     """
     import webauthn
+    from webauthn.helpers import options_to_json_dict
     from webauthn.helpers.structs import (
         AuthenticatorSelectionCriteria,
         ResidentKeyRequirement,
@@ -97,30 +95,35 @@ def offer_registration(
     options = webauthn.generate_registration_options(
         rp_id=party.domain,
         rp_name=party.name,
-        user_id=user.bytes,
+        user_id=user.encode(),
         user_name=name,
+        challenge=challenge,
         exclude_credentials=_described(known),
         authenticator_selection=AuthenticatorSelectionCriteria(resident_key=resident, user_verification=verification),
     )
-    return Offer(json.loads(webauthn.options_to_json(options)), options.challenge)
+    return options_to_json_dict(options)
 
 
-def offer_authentication(party: Party, *, known: Iterable[PublicKey] = (), verification: bool = True) -> Offer:
-    """What a browser needs to prove that it has a key.
+def offer_authentication(
+    party: Party, challenge: bytes, *, known: Iterable[PublicKey] = (), verification: bool = True
+) -> dict[str, Any]:
+    """What a browser needs to prove that it has a key: the options for ``navigator.credentials.get``.
 
     Arguments:
         party: for whom.
+        challenge: which the key is to answer: random, and good once.
         known: the keys that will do; none: any that the user chooses.
         verification: whether the key must ask its user for a finger or a PIN.
     """
     import webauthn
+    from webauthn.helpers import options_to_json_dict
     from webauthn.helpers.structs import UserVerificationRequirement
 
     wanted = UserVerificationRequirement.REQUIRED if verification else UserVerificationRequirement.PREFERRED
     options = webauthn.generate_authentication_options(
-        rp_id=party.domain, allow_credentials=_described(known), user_verification=wanted
+        rp_id=party.domain, challenge=challenge, allow_credentials=_described(known), user_verification=wanted
     )
-    return Offer(json.loads(webauthn.options_to_json(options)), options.challenge)
+    return options_to_json_dict(options)
 
 
 def _described(known: Iterable[PublicKey]) -> list[PublicKeyCredentialDescriptor]:
@@ -182,13 +185,25 @@ def key_id(answer: Mapping[str, Any]) -> bytes:
     Raises:
         PasskeyRefused: it does not say.
     """
-    from webauthn import base64url_to_bytes
+    from webauthn.helpers import base64url_to_bytes
 
     named = answer.get("rawId", answer.get("id"))
     if not isinstance(named, str) or not named:
         raise PasskeyRefused
     try:
         return base64url_to_bytes(named)
+    except ValueError as error:
+        raise PasskeyRefused from error
+
+
+def user_of(answer: Mapping[str, Any]) -> str | None:
+    """Whose key an answer says it is by; None where it does not say (WebAuthn, 7.2)."""
+    from webauthn.helpers import base64url_to_bytes
+
+    response = answer.get("response")
+    told = response.get("userHandle") if isinstance(response, Mapping) else None
+    try:
+        return base64url_to_bytes(told).decode("utf-8", "replace") if isinstance(told, str) and told else None
     except ValueError as error:
         raise PasskeyRefused from error
 

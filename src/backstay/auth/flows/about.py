@@ -60,7 +60,7 @@ async def show_settings(sign_in: SignIn, incoming: Incoming) -> Answer:
             "phone_autoconfirm": not settings.confirm_phone,
             "sms_provider": "",
             "saml_enabled": False,
-            "passkeys_enabled": False,
+            "passkeys_enabled": sign_in.auth.passkeys,
         }
     )
 

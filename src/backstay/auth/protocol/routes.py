@@ -14,6 +14,7 @@ from backstay.auth.flows.token import grant_token
 from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
 from backstay.auth.flows.verify import follow, verify
 from backstay.auth.programs import flows as programs
+from backstay.auth.protocol.factor_routes import FACTOR_ROUTES
 from backstay.auth.protocol.route import Route, Routes, Who
 
 ROUTES: Final = Routes(
@@ -49,5 +50,6 @@ ROUTES: Final = Routes(
         Route("PATCH", "/admin/keys/{key_id}", programs.change_any_key, Who.ADMIN),
         Route("POST", "/admin/keys/{key_id}/rotate", programs.rotate_any_key, Who.ADMIN),
         Route("DELETE", "/admin/keys/{key_id}", programs.revoke_any_key, Who.ADMIN),
+        *FACTOR_ROUTES,
     )
 )

@@ -29,6 +29,7 @@ async def enter(
     method: str,
     *,
     provider: str | None = None,
+    aal: int = 1,
     **more: Any,
 ) -> dict[str, Any]:
     """Begin a session of a user.
@@ -39,6 +40,7 @@ async def enter(
         user: whose.
         method: what they proved themselves by, as ``amr`` tells it: ``password``, ``otp``, ``magiclink``, ``oauth`` ...
         provider: whose word was taken.
+        aal: how many factors that proves.
         more: further columns of the session.
 
     Returns:
@@ -57,7 +59,7 @@ async def enter(
         sign_in.tables,
         user.id,
         incoming.now,
-        aal=1,
+        aal=aal,
         amr=[{**proof, "provider": provider} if provider else proof],
         address=incoming.address or None,
         user_agent=incoming.user_agent[:_LONGEST] or None,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.store import sessions
+from backstay.auth.store import factors, sessions
 from backstay.auth.store.user_row import UserRow, find_by_id
 from backstay.errors import InsufficientAal, TokenSessionNotFound, TokenUserNotFound, UserBanned
 
@@ -52,18 +52,11 @@ async def find_present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) ->
     return Present(user, session)
 
 
-async def has_second_factor(db: AsyncSession, sign_in: SignIn, user: UserRow) -> bool:
-    """Whether a user has a second factor that they have proven to hold."""
-    factors = sign_in.tables.factors
-    query = sa.select(sa.literal(1)).where(factors.c.user_id == user.id, factors.c.status == "verified").limit(1)
-    return (await db.execute(query)).first() is not None
-
-
 async def check_aal(db: AsyncSession, sign_in: SignIn, present: Present) -> None:
     """Keep whoever has only the first factor of two from changing what a user signs in by.
 
     Raises:
         InsufficientAal: they signed in by one factor, and have a second.
     """
-    if present.aal < 2 and await has_second_factor(db, sign_in, present.user):
+    if present.aal < 2 and await factors.has_verified(db, sign_in.tables, present.user.id):
         raise InsufficientAal

@@ -131,6 +131,30 @@ async def rotate(
     return Refused.USED
 
 
+async def strengthen(
+    db: AsyncSession, tables: Tables, session_id: UUID, now: datetime, *, amr: Sequence[Mapping[str, Any]]
+) -> sa.RowMapping | None:
+    """Note that a second factor was shown in a session; None where it has ended.
+
+    It skips a generation, so the refresh token that the first factor gave is worth nothing from now on, not even a
+    lost answer.
+    """
+    sessions = tables.sessions
+    changed = await db.execute(
+        sa.update(sessions)
+        .where(sessions.c.id == session_id, sessions.c.ended_at.is_(None))
+        .values(aal=2, amr=list(amr), generation=sessions.c.generation + 2, refreshed_at=now)
+        .returning(*sessions.columns)
+    )
+    return changed.mappings().first()
+
+
+async def weaken(db: AsyncSession, tables: Tables, user_id: Any) -> None:
+    """Note in a user's sessions that no second factor of theirs counts any more."""
+    sessions = tables.sessions
+    await db.execute(sa.update(sessions).where(sessions.c.user_id == user_id).values(aal=1))
+
+
 async def end(db: AsyncSession, tables: Tables, which: sa.ColumnElement[bool], now: datetime, *, by: str) -> list[UUID]:
     """End the sessions that a condition names, in so far as they have not ended; their ids.
 

@@ -135,9 +135,10 @@ async def identities_of(db: AsyncSession, tables: Tables, user_id: Any) -> Seque
 
 
 async def factors_of(db: AsyncSession, tables: Tables, user_id: Any) -> Sequence[sa.RowMapping]:
-    """The second factors of a user, the oldest first."""
+    """The second factors of a user, the oldest first; passkeys are none."""
     factors = tables.factors
-    query = sa.select(factors).where(factors.c.user_id == user_id).order_by(factors.c.created_at)
+    query = sa.select(factors).where(factors.c.user_id == user_id, factors.c.kind != "passkey")
+    query = query.order_by(factors.c.created_at)
     return (await db.execute(query)).mappings().all()
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backstay.auth.factors.passkey import require_passkeys
+from backstay.auth.factors.seal import sealing_keys
 from backstay.auth.revoked import Revocations
 from backstay.auth.signing import Signer
 from backstay.auth.store.tables import declare
@@ -38,6 +40,9 @@ class SignInFront:
         signer: signs access tokens.
         verified: what this worker remembers of tokens; ended sessions are forgotten in it.
         title: the application's name, as mails have it.
+
+    Raises:
+        DeclarationError: what second factors or passkeys need is not there.
     """
 
     def __init__(
@@ -52,6 +57,10 @@ class SignInFront:
         title: str,
     ) -> None:
         assert schema.user is not None
+        if auth.passkeys:
+            require_passkeys()
+        if auth.mfa:
+            sealing_keys(settings.encryption_key, settings.jwt_secret)
         self._auth = auth
         self._schema = schema
         self._database = database
