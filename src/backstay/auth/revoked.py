@@ -72,6 +72,7 @@ class Revocations:
         self._after = 0
         self._anew = -math.inf
         self._known = False
+        self._begun = 0
         self._lost: float | None = None
         self._lock = asyncio.Lock()
         self._pulse = Pulse("reading which sessions have ended", self._beat, every=EVERY)
@@ -107,8 +108,11 @@ class Revocations:
         event.listen(session.sync_session, "after_commit", lambda _session: self._pulse.hasten())
 
     async def refresh(self) -> None:
-        """Read at once what was revoked, so that an answer comes after its effect on this worker."""
-        await self._beat()
+        """Read at once what was revoked, so that an answer comes after its effect on this worker.
+
+        Those who ask at the same time share one reading that began after they asked.
+        """
+        await self._beat(after=self._begun)
 
     def issue_at(self, user: str, now: float) -> float:
         """The moment (``iat``) of a new token: ``now``, or the second after the user's tokens were revoked.
@@ -143,9 +147,12 @@ class Revocations:
 
     # Reading -------------------------------------------------------------------------------------------------
 
-    async def _beat(self) -> None:
+    async def _beat(self, *, after: int | None = None) -> None:
         try:
             async with self._lock, asyncio.timeout(_DEADLINE):
+                if after is not None and self._begun > after:
+                    return
+                self._begun += 1
                 await self._read()
         except Exception as error:
             if self._lost is None:

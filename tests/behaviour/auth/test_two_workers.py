@@ -18,8 +18,10 @@ from backstay.auth.store.user_row import change
 from backstay.fastapi import CurrentCaller
 from backstay.schema.caller import SERVICE
 from backstay.schema.exchange import Request
-from behaviour.door import call
+from behaviour.door import Answer, call
 from signing_in import PASSWORD, Club, Person
+
+PERSON = {"email": "eve@example.com", "password": PASSWORD}
 
 
 class Workers:
@@ -173,8 +175,60 @@ def test_a_refresh_token_used_twice(workers: Workers) -> None:
 
 def test_whoever_signs_in_in_the_very_second_of_a_ban_s_end_is_in(workers: Workers) -> None:
     eve = workers.one.member("eve@example.com")
-    workers.run(banish(workers.one, eve, banned_until=None))
-    workers.run(workers.two.sign_in.revocations.refresh())
-    workers.run(workers.one.sign_in.revocations.refresh())
-    for worker in (workers.one, workers.two):
-        workers.assert_good(worker.enter("eve@example.com"))
+    for _ in range(3):
+        workers.run(banish(workers.one, eve, banned_until=None))
+        for worker in (workers.two, workers.one):
+            workers.assert_good(worker.enter("eve@example.com"))
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.2")
+@pytest.mark.parametrize("columns", ["banned_until", "deleted_at", "password"])
+def test_nobody_slips_in_while_they_are_turned_out(workers: Workers, columns: str) -> None:
+    workers.one.member("eve@example.com")
+    sign_in = workers.one.sign_in
+    values: dict[str, Any] = {
+        "banned_until": incoming().now + timedelta(hours=1),
+        "deleted_at": incoming().now,
+        "password": "another hash",
+    }
+
+    async def race() -> Answer:
+        begun = asyncio.Event()
+
+        async def enter() -> Answer:
+            await begun.wait()
+            return await workers.two.asking("POST", "/token?grant_type=password", PERSON)
+
+        entering = asyncio.create_task(enter())
+        async with sign_in.session() as db:
+            user_id = (await db.execute(sa.select(sign_in.tables.credentials.c.user_id))).scalars().one()
+            await change(db, sign_in.tables, user_id, incoming().now, **{columns: values[columns]})
+            begun.set()
+            # Long enough for the password to be checked, and the rest to wait.
+            await asyncio.sleep(0.5)
+            await turn_out(db, sign_in, incoming(), user_id, by="administrator")
+        return await entering
+
+    answer = workers.run(race())
+    assert answer.status == 400
+    assert answer.json["code"] == ("user_banned" if columns == "banned_until" else "invalid_credentials")
+
+
+@pytest.mark.invariant("I23")
+def test_who_slipped_in_before_is_turned_out(workers: Workers) -> None:
+    workers.one.member("eve@example.com")
+    people = [workers.two.asking("POST", "/token?grant_type=password", PERSON) for _ in range(10)]
+
+    async def race() -> list[Answer]:
+        entering = [asyncio.create_task(each) for each in people]
+        await asyncio.sleep(0.05)
+        sign_in = workers.one.sign_in
+        async with sign_in.session() as db:
+            user_id = (await db.execute(sa.select(sign_in.tables.credentials.c.user_id))).scalars().one()
+            await turn_out(db, sign_in, incoming(), user_id, by="administrator")
+            await change(db, sign_in.tables, user_id, incoming().now, banned_until=incoming().now + timedelta(hours=1))
+        return list(await asyncio.gather(*entering))
+
+    entered = [Person(answer.json) for answer in workers.run(race()) if answer.status == 200]
+    workers.assert_refused_within_a_second(*entered)

@@ -106,7 +106,8 @@ async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassw
     weakness = await judge_password(sign_in, asked.password, context=[user.email or ""])
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
-        # It may have been changed while it was being checked.
+        # It may have been changed while it was being checked; from here on it is not.
+        await change(db, sign_in.tables, user.id, incoming.now)
         now_kept = await find_by_id(db, sign_in.tables, user.id)
         if now_kept is None or now_kept.password != kept:
             return InvalidCredentials()

@@ -16,7 +16,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.claims import claims_of
 from backstay.auth.store import sessions
 from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, identities_of
-from backstay.errors import UserBanned, UserNotFound
+from backstay.errors import InvalidCredentials, UserBanned, UserNotFound
 
 _LONGEST: Final = 300
 
@@ -48,9 +48,16 @@ async def enter(
 
     Raises:
         UserBanned: they may not.
+        InvalidCredentials: they were deleted meanwhile.
     """
-    if user.is_banned(incoming.now):
+    # From here on nobody else changes them, so whoever bans them is either known now, or finds this session to end.
+    await change(db, sign_in.tables, user.id, incoming.now, last_sign_in_at=incoming.now)
+    held = await find_by_id(db, sign_in.tables, user.id)
+    if held is None or held.deleted_at is not None:
+        raise InvalidCredentials
+    if held.is_banned(incoming.now):
         raise UserBanned
+    await sign_in.revocations.refresh()
     if sign_in.settings.single_session:
         await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user.id, by="newer")
     proof = {"method": method, "timestamp": int(incoming.now.timestamp())}
@@ -65,7 +72,6 @@ async def enter(
         user_agent=incoming.user_agent[:_LONGEST] or None,
         **more,
     )
-    await change(db, sign_in.tables, user.id, incoming.now, last_sign_in_at=incoming.now)
     await note(db, sign_in, incoming, "signed_in", user.id, {"method": method, "session_id": str(row["id"])})
     return await tell_session(db, sign_in, incoming, row)
 
@@ -89,6 +95,8 @@ async def leave(
 
 async def turn_out(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, *, by: str) -> None:
     """End all sessions of a user, and make worthless every token that was issued to them until now."""
+    # Whoever is signing in as this user waits until this is done, or has a session that is found here.
+    await change(db, sign_in.tables, user_id, incoming.now)
     await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user_id, by=by)
     until = incoming.now + sign_in.settings.access_token_life
     await sign_in.revocations.note(db, Revoked.USER, str(user_id), now=incoming.now, until=until)
