@@ -29,7 +29,7 @@ from backstay.auth.steps.mailing import (
 )
 from backstay.auth.steps.present import FRESH, Present, check_aal, find_present
 from backstay.auth.steps.redirect import choose_redirect, site_of
-from backstay.auth.steps.users import fill_profile, prove_email, prove_phone
+from backstay.auth.steps.users import change_data, prove_email, prove_phone
 from backstay.auth.store import codes, flow
 from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
@@ -121,7 +121,7 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
     outgoing = _Outgoing(sign_in)
     async with sign_in.session() as db:
         if asked.data is not None:
-            await _change_data(db, sign_in, incoming, present.user, asked.data)
+            await change_data(db, sign_in, incoming, present.user, asked.data)
         if email is not None and email != present.user.email:
             outgoing.letters += await _change_email(db, sign_in, incoming, present.user, email, asked)
         if phone is not None and phone != present.user.phone:
@@ -194,15 +194,6 @@ async def end_others(db: AsyncSession, sign_in: SignIn, incoming: Incoming, pres
 
 
 # Addresses and metadata --------------------------------------------------------------------------------------
-
-
-async def _change_data(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, data: Metadata) -> None:
-    merged = {name: value for name, value in {**user.user_metadata, **data}.items() if value is not None}
-    await change(db, sign_in.tables, user.id, incoming.now, user_metadata=merged)
-    if any(column.key in data for column in sign_in.auth.profile):
-        row = await db.get_one(sign_in.user, user.id)
-        fill_profile(sign_in, row, data)
-        await db.flush()
 
 
 async def _change_email(

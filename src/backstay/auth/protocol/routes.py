@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from backstay.auth.admin import delete, links, trail, users
 from backstay.auth.flows.about import show_configuration, show_health, show_keys, show_settings
 from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
 from backstay.auth.flows.provider.ask import authorize, authorize_linking
@@ -51,5 +52,13 @@ ROUTES: Final = Routes(
         Route("POST", "/admin/keys/{key_id}/rotate", programs.rotate_any_key, Who.ADMIN),
         Route("DELETE", "/admin/keys/{key_id}", programs.revoke_any_key, Who.ADMIN),
         *FACTOR_ROUTES,
+        Route("GET", "/admin/users", users.list_users, Who.ADMIN),
+        Route("POST", "/admin/users", users.create, Who.ADMIN),
+        Route("GET", "/admin/users/{user_id}", users.show, Who.ADMIN),
+        Route("PUT", "/admin/users/{user_id}", users.change_user, Who.ADMIN),
+        Route("DELETE", "/admin/users/{user_id}", delete.delete_user, Who.ADMIN),
+        Route("POST", "/admin/generate_link", links.generate_link, Who.ADMIN),
+        Route("GET", "/admin/audit", trail.show_trail, Who.ADMIN),
+        Route("POST", "/invite", links.invite, Who.ADMIN),
     )
 )

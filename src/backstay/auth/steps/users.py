@@ -100,6 +100,26 @@ def fill_profile(sign_in: SignIn, row: Any, said: Mapping[str, Any]) -> None:
                 raise ValidationFailed(f"{name}: {error.message}") from None
 
 
+def merge(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata with what is said now; null takes a member away."""
+    return {name: value for name, value in {**known, **said}.items() if value is not None}
+
+
+async def change_data(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, data: Mapping[str, Any]
+) -> None:
+    """Change what a user says of themselves, and the columns of the profile with it.
+
+    Raises:
+        ValidationFailed: a column of the profile cannot take its value.
+    """
+    await change(db, sign_in.tables, user.id, incoming.now, user_metadata=merge(user.user_metadata, data))
+    if any(column.key in data for column in sign_in.auth.profile):
+        row = await db.get_one(sign_in.user, user.id)
+        fill_profile(sign_in, row, data)
+        await db.flush()
+
+
 async def make_identity(
     db: AsyncSession,
     sign_in: SignIn,
@@ -141,24 +161,39 @@ async def prove_email(db: AsyncSession, sign_in: SignIn, incoming: Incoming, use
     at = user.email_confirmed_at if user.email_is_confirmed else incoming.now
     values = {"confirmed_email": user.email, "email_confirmed_at": at, "is_anonymous": False, **more}
     await change(db, sign_in.tables, user.id, incoming.now, **values)
-    await _prove_identity(db, sign_in, incoming, user, "email", user.email)
+    await keep_identity(db, sign_in, incoming, user, "email", user.email)
 
 
 async def prove_phone(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, **more: Any) -> None:
     """Note that a user has proven their telephone number."""
     at = user.phone_confirmed_at or incoming.now
     await change(db, sign_in.tables, user.id, incoming.now, phone_confirmed_at=at, is_anonymous=False, **more)
-    await _prove_identity(db, sign_in, incoming, user, "phone", user.phone)
+    await keep_identity(db, sign_in, incoming, user, "phone", user.phone)
 
 
-async def _prove_identity(
-    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, provider: str, address: str | None
+async def keep_identity(
+    db: AsyncSession,
+    sign_in: SignIn,
+    incoming: Incoming,
+    user: UserRow,
+    provider: str,
+    address: str | None,
+    *,
+    verified: bool = True,
 ) -> None:
+    """Have a user's identity by an address tell the address that is theirs now.
+
+    Arguments:
+        db, sign_in, incoming, user: as for :func:`prove_email`.
+        provider: ``email`` or ``phone``.
+        address: the address.
+        verified: whether it was proven.
+    """
     identities = sign_in.tables.identities
     found = await db.execute(
         sa.select(identities.c.id).where(identities.c.user_id == user.id, identities.c.provider == provider)
     )
-    data = {"sub": str(user.id), provider: address, f"{provider}_verified": True}
+    data = {"sub": str(user.id), provider: address, f"{provider}_verified": verified}
     email = address if provider == "email" else None
     key = found.scalar()
     if key is None:

@@ -1,0 +1,1 @@
+"""What the secret key may do with users: see them all, make and change them, turn them out, and read the trail."""
