@@ -107,7 +107,7 @@ class Assembly:
         if self.signer.has_keys:
             starting.append(self._renewal.start)
         if self.sign_in is not None:
-            front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render))
+            front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render, is_open=self.sign_in.is_open))
             starting += [self.sign_in.start, self.sign_in.revocations.start]
             stopping.insert(0, self.sign_in.stop)
         if self.settings.docs:

@@ -71,7 +71,8 @@ class FrontEnd:
     ``answer`` gets every request below the prefix, with the prefix taken off its path. ``render`` words an error in
     the protocol's own way (None: as the front door does). ``prepared`` is given the path, the query string and the raw
     headers of a GET first, and answers it by itself if it can, at once or when it is awaited. So is ``prepared_write``,
-    with the method before and the body behind them, for a request with a body that is in memory.
+    with the method before and the body behind them, for a request with a body that is in memory. ``is_open`` tells, by
+    method and path, where anybody may ask: there a token that is no good does not keep its holder out.
     """
 
     prefix: str
@@ -79,6 +80,7 @@ class FrontEnd:
     render: Render | None = None
     prepared: Prepared | None = None
     prepared_write: PreparedWrite | None = None
+    is_open: Callable[[str, str], bool] | None = None
 
 
 class Edge:
@@ -214,6 +216,18 @@ class Edge:
         if scope["method"] not in WITHOUT_BODY:
             await self._refusal.hold()
 
+    async def _tell_caller(self, front_end: FrontEnd, head: Head) -> Caller:
+        if self._meet is not None:
+            await self._meet(head.headers)
+        try:
+            return self._identify(head.headers)
+        except Unauthenticated:
+            is_open = front_end.is_open
+            if is_open is None or not is_open(head.method, _path(front_end, head)):
+                raise
+            # Clients show the token that they have, also when they ask for a new one in its place.
+            return self._identify({name: value for name, value in head.headers.items() if name != "authorization"})
+
     async def _serve_front_end(self, front_end: FrontEnd, head: Head, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         if head.method == "OPTIONS" and is_preflight(head.method, head.headers):
@@ -224,12 +238,7 @@ class Edge:
         closing = unread = False
         body: bytes | Spool = b""
         try:
-            known = self._recall(head.raw)
-            if known is None:
-                if self._meet is not None:
-                    await self._meet(head.headers)
-                known = self._identify(head.headers)
-            caller = known
+            caller = self._recall(head.raw) or await self._tell_caller(front_end, head)
             if visit is not None:
                 body = await self._read(visit, head)
                 response = await self._answer_body(front_end, head, body, caller)

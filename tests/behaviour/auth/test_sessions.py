@@ -57,6 +57,22 @@ def test_a_refresh_token_cannot_be_made_up(club: Club, token: str) -> None:
     assert club.run(refresh(club, changed)).json["code"] == "refresh_token_not_found"
 
 
+def test_a_token_that_is_no_good_does_not_keep_its_holder_from_a_new_one(club: Club) -> None:
+    ada = club.member()
+    for token in (ada.token[:-2], "a.b.c", "sb_secret_nothing"):
+        body = {"refresh_token": ada.refresh_token}
+        assert club.ask("POST", "/token?grant_type=refresh_token", body, token=token).status == 200
+        assert club.ask("GET", "/user", token=token).status in (401, 403)
+        assert club.ask("GET", "/admin/users", token=token).status in (401, 403)
+    club.ask("POST", "/logout", token=ada.token)
+    answer = club.ask(
+        "POST", "/token?grant_type=password", {"email": "ada@example.com", "password": PASSWORD}, token=ada.token
+    )
+    assert answer.status == 200
+    wrong = club.ask("POST", "/token?grant_type=password", {}, token=ada.token, key="sb_publishable_nothing")
+    assert (wrong.status, wrong.json["code"]) == (401, "no_authorization")
+
+
 @pytest.mark.asvs("7.4.1")
 @pytest.mark.parametrize(("scope", "left"), [("global", []), ("local", ["other"]), ("others", ["own"])])
 def test_leaving_ends_the_sessions_that_are_named(club: Club, scope: str, left: list[str]) -> None:

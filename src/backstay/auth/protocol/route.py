@@ -79,6 +79,14 @@ class Routes:
             f"Unsupported HTTP method: {method}", allow=tuple(dict.fromkeys(route.method for route, _ in fitting))
         )
 
+    def is_open(self, method: str, path: str) -> bool:
+        """Whether anybody may ask for this."""
+        try:
+            route, _ = self.find(method, path.rstrip("/") or "/")
+        except (NotThere, MethodNotAllowed):
+            return False
+        return route.who is Who.ANYONE
+
 
 def check_caller(who: Who, caller: Caller) -> None:
     """Let nobody pass who may not ask.

@@ -115,6 +115,12 @@ class SignInFront:
 
         return Response(*await answer_sign_in(self.sign_in, request, caller))
 
+    def is_open(self, method: str, path: str) -> bool:
+        """Whether anybody may ask here, as for a new token in the place of one that is no good any more."""
+        from backstay.auth.protocol.routes import ROUTES
+
+        return ROUTES.is_open(method, path)
+
     def render(self, error: BackstayError, caller: Caller) -> Response:
         """An error in GoTrue's words."""
         from backstay.auth.protocol.words import word
