@@ -1,0 +1,28 @@
+"""auth-js, through supabase-js, against the club: one session for each topic, with node's own assertions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from compliance.auth.opened import Opened
+from compliance.install import JAVASCRIPT
+
+SESSIONS = sorted(JAVASCRIPT.glob("auth/*.test.mjs"))
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.name.removesuffix(".test.mjs"))
+def test_session(session: Path, node: str, opened: Opened) -> None:
+    done = subprocess.run(
+        [node, "--no-deprecation", "--test", "--test-reporter=spec", session.name],
+        cwd=session.parent,
+        env={**os.environ, **opened.environment()},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
