@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -451,3 +453,20 @@ def test_a_wrong_key_is_told_apart_by_nothing(agency: Agency) -> None:
     assert {each.status for each in answers} == {401}
     assert len({each.body for each in answers}) == 1
     assert agency.ask("GET", READ, key=made["key"]).status == 200
+
+
+def test_a_key_says_of_its_owner_what_their_token_says(agency: Agency) -> None:
+    token = agency.sign_up("eve@example.com")
+    agency.execute(sa.update(User).where(User.email == "eve@example.com").values(team="sales"))
+    made = agency.ask("POST", MINE, BODY, key=token).json
+    programs = agency.app.assembly._programs
+    assert programs is not None
+    record = agency.run(programs._store.find(made["id"]))
+    assert record is not None
+    payload = token.split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    known = ("sub", "email", "phone", "app_metadata", "user_metadata", "role", "is_anonymous")
+    claims = record.caller().claims
+    assert {name: claims[name] for name in known} == {name: said[name] for name in known}
+    assert claims["team"] == "sales"
+    assert claims["aal"] == said["aal"] == "aal1"

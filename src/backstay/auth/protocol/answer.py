@@ -81,9 +81,14 @@ def user_document(
 
 def app_metadata(user: UserRow, providers: Sequence[str]) -> dict[str, Any]:
     """What the application knows of a user, with the issuers they sign in by."""
+    return with_providers(user.app_metadata, providers)
+
+
+def with_providers(metadata: Mapping[str, Any], providers: Sequence[str]) -> dict[str, Any]:
+    """The same, where only the metadata is at hand."""
     named = list(dict.fromkeys(providers))
     known = {"provider": named[0], "providers": named} if named else {}
-    return {**known, **user.app_metadata}
+    return {**known, **metadata}
 
 
 def identity_document(identity: sa.RowMapping) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def claims_of(
     """
     known = await identities_of(db, tables, user.id) if identities is None else identities
     return {
-        **await _own_claims(db, auth, user),
+        **await own_claims(db, auth, user.id),
         "sub": str(user.id),
         "email": user.email or "",
         "phone": user.phone or "",
@@ -45,10 +45,10 @@ async def claims_of(
     }
 
 
-async def _own_claims(db: AsyncSession, auth: Auth, user: UserRow) -> dict[str, Any]:
+async def own_claims(db: AsyncSession, auth: Auth, user_id: Any) -> dict[str, Any]:
     """What the application adds to tokens; it cannot say who the user is, nor what sign-in says of them."""
     if auth.claims is None:
         return {}
-    row = await db.get_one(auth.user, user.id)
+    row = await db.get_one(auth.user, user_id)
     found = await auth.claims(db, row)
     return {name: value for name, value in found.items() if name not in _RESERVED}
