@@ -78,7 +78,7 @@ class Member:
 @pytest.mark.invariant("I21")
 @pytest.mark.invariant("I1")
 def test_sessions_survive_a_kill_and_families_stay_dead(database_url: str, tmp_path: Path) -> None:
-    settings = {"refresh_reuse": "60"}
+    settings = {"refresh_reuse": "60", "refresh_limit": "0"}
     with Club(database_url):
         pass
     with Serving(PROGRAM, database_url, tmp_path, settings) as serving:
@@ -102,7 +102,7 @@ def test_sessions_survive_a_kill_and_families_stay_dead(database_url: str, tmp_p
 
 
 def _assert_replays_end_families(database_url: str, folder: Path, members: list[Member]) -> None:
-    settings = {"refresh_reuse": str(REUSE)}
+    settings = {"refresh_reuse": str(REUSE), "refresh_limit": "0"}
     robbed, others = members[: MEMBERS // 2], members[MEMBERS // 2 :]
     with Serving(PROGRAM, database_url, folder, settings) as serving:
         time.sleep(REUSE + 0.1)

@@ -17,7 +17,8 @@ from fixtures import club
 from serving import Serving
 from signing_in import PASSWORD, Club
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow]
+# Milliseconds are only worth looking at on a machine that does nothing else meanwhile.
+pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.every, pytest.mark.timeout(600)]
 
 SIGN_INS = 500
 MOST = 0.030

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -379,6 +381,32 @@ def test_who_comes_when_too_many_passwords_wait_is_sent_away(opened: Callable[..
     refused = next(each for each in answers if each.status == 503)
     assert refused.headers["retry-after"] == "1"
     assert refused.json["code"] == "unexpected_failure"
+
+
+@pytest.mark.asvs("15.2.2")
+def test_reads_are_answered_in_the_middle_of_a_storm_of_sign_ins(opened: Callable[..., Club]) -> None:
+    club = opened(lock_after=0)
+    club.member()
+    signed_in: list[int] = []
+    read_after: list[int] = []
+
+    async def enter() -> None:
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        signed_in.append((await club.asking("POST", PASSWORD_GRANT, body)).status)
+
+    async def read() -> None:
+        while len(signed_in) < 60:
+            assert (await club.asking("GET", "/rest/v1/notes?limit=1")).status == 200
+            read_after.append(len(signed_in))
+            await asyncio.sleep(0.005)
+
+    async def storm() -> None:
+        await asyncio.gather(read(), *(enter() for _ in range(60)))
+
+    club.run(storm())
+    assert signed_in == [200] * 60
+    # Between any two reads only the few had their turn that may have it at once.
+    assert max(after - before for before, after in itertools.pairwise([0, *read_after])) <= 8
 
 
 def test_a_flood_that_is_refused_reaches_no_database(opened: Callable[..., Club]) -> None:
