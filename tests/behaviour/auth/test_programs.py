@@ -470,3 +470,19 @@ def test_a_key_says_of_its_owner_what_their_token_says(agency: Agency) -> None:
     assert {name: claims[name] for name in known} == {name: said[name] for name in known}
     assert claims["team"] == "sales"
     assert claims["aal"] == said["aal"] == "aal1"
+
+
+@pytest.mark.asvs("7.4.1")
+def test_a_key_revoked_at_one_worker_ends_at_another(agency: Agency, module_database_url: str) -> None:
+    made = agency.make({**BODY, "user_id": str(ADA)})
+    other = Agency(module_database_url)
+    other.run(other.app.start())
+    try:
+        assert other.ask("GET", READ, key=made["key"]).status == 200
+        assert agency.ask("DELETE", f"{ALL}/{made['id']}", key=SECRET_KEY).status == 204
+        began = time.monotonic()
+        while other.ask("GET", READ, key=made["key"]).status == 200:
+            assert time.monotonic() - began < 1
+            time.sleep(0.02)
+    finally:
+        other.__exit__()
