@@ -139,6 +139,13 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         (), "Addresses and networks of your own proxies, whose X-Forwarded-For is believed."
     )
+    pages: bool = _setting(
+        False, "Serve pages for signing in under /auth, for applications without a front end; `backstay dev` does."
+    )
+    page_templates: str = _setting("", "Folder with templates and styles that go before those of the pages.")
+    cookies: bool = _setting(
+        False, "Know callers by the cookies of the pages: in mounted applications, and over REST from the same origin."
+    )
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
     swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
     public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")

@@ -188,6 +188,11 @@ class SignIn:
         return found
 
     @cached_property
+    def form_key(self) -> bytes:
+        """The key under which the forms of pages are made."""
+        return derive(self.secret, "forms")
+
+    @cached_property
     def refresh_key(self) -> bytes:
         """The key that refresh tokens are made with."""
         return derive(self.secret, "refresh tokens")

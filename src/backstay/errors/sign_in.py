@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from backstay.errors.general import Detail, Outage, RequestError
+from backstay.errors.general import Detail, Forbidden, Outage, RequestError
 
 
 class SignInError(RequestError):
@@ -459,3 +459,15 @@ class TextNotSent(SignInError):
     code = "BS60084"
     status = 422
     name = "sms_send_failed"
+
+
+# The browser --------------------------------------------------------------------------------------------------------
+
+
+class CrossSite(Forbidden):
+    """Another site made this request.
+
+    It carries the cookies of a session, and would change something; pages of the same origin alone may do that.
+    """
+
+    code = "BS40304"

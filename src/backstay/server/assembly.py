@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,6 +37,9 @@ from backstay.server.sign_in.front import SignInFront
 from backstay.server.sign_in.programs import Programs
 from backstay.server.visitors import Meet, introduce
 from backstay.settings import Settings
+
+if TYPE_CHECKING:
+    from backstay.auth.cookies.welcome import Cookies
 
 REST = "/rest/v1"
 OPENAPI = "/openapi.json"
@@ -91,10 +94,17 @@ class Assembly:
             raise DeclarationError(
                 "app.scope(...): keys belong to users who sign in here.", hint="Write auth=Auth(User)."
             )
+        self._cookies = self._know_cookies()
         self._description = Description(schema, settings, title=title, path=REST)
         self.functions = Functions(self.road, settings)
         self.rest = Rest(self.road, self.functions.call, self._description, settings)
         self.edge = self._edge(mounts)
+
+    def _know_cookies(self) -> Cookies | None:
+        """Who callers are by their browsers' cookies, where the settings ask for that."""
+        if self.sign_in is None or not (self.settings.pages or self.settings.cookies):
+            return None
+        return self.sign_in.make_cookies(self._identify)
 
     def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
         telling = read_telling(self.settings.server_timing)
@@ -110,32 +120,24 @@ class Assembly:
             front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render, is_open=self.sign_in.is_open))
             starting += [self.sign_in.start, self.sign_in.revocations.start]
             stopping.insert(0, self.sign_in.stop)
+        beside = [Mount(path, self._introduced(application)) for path, application in mounts]
+        if self.settings.pages and self.sign_in is not None and self._cookies is not None:
+            beside.append(self._pages(self.sign_in, self._cookies))
         if self.settings.docs:
             front_ends.append(FrontEnd(OPENAPI, self._describe))
         return Edge(
             front_ends,
             identify=timed.identify if timed is not None else self.identify,
-            recall=self.recall if timed is None else None,
+            recall=self._recall if timed is None else None,
             meet=self._meet,
             render=self.render,
             settings=self.settings,
-            mounts=[Mount(path, self._introduced(application)) for path, application in mounts],
+            mounts=beside,
             pages=load_pages(title=self.title, version=__version__, docs=self.settings.docs),
             on_start=starting,
             on_stop=[self._renewal.stop, *stopping],
             ready=self._is_ready,
             waiting=self.engine.database.waiting,
-        )
-
-    def _introduced(self, application: Callable[..., Any]) -> Application:
-        scopes = [each.name for each in self.schema.scopes.values() if application in each.mounts]
-        return introduce(
-            application,
-            identify=self.identify,
-            sessions=self.session,
-            render=self.render,
-            meet=self._meet,
-            scopes=scopes,
         )
 
     @property
@@ -146,8 +148,34 @@ class Assembly:
     def _meet(self) -> Meet | None:
         return None if self._programs is None else self._programs.meet
 
-    def identify(self, headers: Any) -> Caller:
+    def _pages(self, sign_in: SignInFront, cookies: Cookies) -> Mount:
+        from backstay.server.sign_in.site import PAGES, Pages
+
+        pages = Pages(
+            self.settings, sign_in=lambda: sign_in.sign_in, cookies=cookies, render=self.render, title=self.title
+        )
+        return Mount(PAGES, pages)
+
+    def _introduced(self, application: Callable[..., Any]) -> Application:
+        scopes = [each.name for each in self.schema.scopes.values() if application in each.mounts]
+        return introduce(
+            application,
+            identify=self._identify,
+            sessions=self.session,
+            render=self.render,
+            meet=self._meet,
+            scopes=scopes,
+            cookies=self._cookies if self.settings.cookies else None,
+        )
+
+    def identify(self, headers: Mapping[str, str]) -> Caller:
         """Who sent a request with these headers."""
+        if self._cookies is not None and self.settings.cookies:
+            headers = self._cookies.translate(headers)
+        return self._identify(headers)
+
+    def _identify(self, headers: Mapping[str, str]) -> Caller:
+        """Who sent a request, by its token or key alone."""
         revoked = None if self.sign_in is None else self.sign_in.revocations
         known = None if self._programs is None else self._programs.known
         return identify(headers, self._keys, self._verified, revoked=revoked, met=known)
@@ -163,6 +191,13 @@ class Assembly:
     def recall(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sent a request, where the same headers were sent before; None where only :meth:`identify` tells."""
         return self._verified.recall(headers, time.time())
+
+    @property
+    def _recall(self) -> Callable[[Mapping[bytes, bytes]], Caller | None]:
+        if self._cookies is None or not self.settings.cookies:
+            return self.recall
+        holds_session = self._cookies.jar.holds_session
+        return lambda headers: None if holds_session(headers) else self.recall(headers)
 
     def render(self, error: BackstayError, caller: Caller) -> Response:
         """An error in the words of the REST front end."""

@@ -5,17 +5,20 @@ Both are found only when they are asked for, so an application with a sign-in of
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.errors import BackstayError, PermissionDenied
+from backstay.errors import BackstayError, CrossSite, PermissionDenied
 from backstay.frontends.http import Response
 from backstay.schema.caller import ANONYMOUS, Caller
-from backstay.server.asgi import Application, Receive, Scope, Send
+from backstay.server.asgi import Application, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from backstay.auth.cookies.welcome import Cookies
 
 Sessions: TypeAlias = Callable[[Caller], AbstractAsyncContextManager[AsyncSession]]
 Meet: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
@@ -45,6 +48,7 @@ class Visitor:
         self._identify = identify
         self._sessions = sessions
         self._scopes = scopes
+        self._refused: BackstayError | None = None
 
     @cached_property
     def sent(self) -> Mapping[str, str]:
@@ -52,11 +56,38 @@ class Visitor:
         found: dict[str, str] = {}
         for raw_name, raw_value in self._headers:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            found[name] = f"{found[name]}, {value}" if name in found else value
+            between = "; " if name == "cookie" else ", "
+            found[name] = f"{found[name]}{between}{value}" if name in found else value
         return found
+
+    async def welcome(self, cookies: Cookies, scope: Scope) -> Sequence[tuple[str, str]]:
+        """Know the visitor by the cookies of their browser, where they bring nothing else.
+
+        Arguments:
+            cookies: know them.
+            scope: of the request.
+
+        Returns:
+            What the answer has to carry, so that the browser keeps its session.
+        """
+        kept = cookies.jar.read(self.sent)
+        if "authorization" in self.sent or not (kept.access or kept.refresh):
+            return ()
+        try:
+            # A socket is opened by GET, and then changes what it likes.
+            cookies.check("POST" if scope["type"] == "websocket" else scope["method"], self.sent)
+        except CrossSite as error:
+            self._refused = error
+            return ()
+        found = await cookies.welcome(self.sent)
+        if found.caller is not None:
+            self.sent = {**self.sent, "authorization": f"Bearer {found.access}"}
+        return found.lines
 
     @cached_property
     def _told(self) -> Caller:
+        if self._refused is not None:
+            raise self._refused
         return self._identify(self.sent)
 
     @property
@@ -66,6 +97,7 @@ class Visitor:
         Raises:
             Unauthenticated: the request's token or key is not valid.
             PermissionDenied: it is a program's key, and none of its scopes lets it in here.
+            CrossSite: another site made the visitor's browser send it.
         """
         if not self._told.holds(*self._scopes):
             raise PermissionDenied("permission denied for this application")
@@ -90,6 +122,7 @@ def introduce(
     render: Callable[[BackstayError, Caller], Response],
     meet: Meet | None = None,
     scopes: Collection[str] = (),
+    cookies: Cookies | None = None,
 ) -> Application:
     """A mounted application that is told of its visitors.
 
@@ -101,6 +134,7 @@ def introduce(
         render: words an error.
         meet: finds out what ``identify`` has to know of a request's headers.
         scopes: the names of those that let programs' keys into the application.
+        cookies: know callers by their browsers; None: they are known by tokens and keys alone.
     """
     _answer_errors(application, render)
 
@@ -109,10 +143,25 @@ def introduce(
             visitor = Visitor(scope["headers"], identify, sessions, scopes)
             if meet is not None:
                 await meet(visitor.sent)
+            lines = () if cookies is None else await visitor.welcome(cookies, scope)
+            send = _adding(lines, send) if lines else send
             scope = {**scope, VISITOR: visitor}
         await application(scope, receive, send)
 
     return serve
+
+
+def _adding(lines: Sequence[tuple[str, str]], send: Send) -> Send:
+    """A way on which an answer gets further headers, and is kept by nobody."""
+    extra = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
+
+    async def pass_on(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.accept"):
+            headers = [*message.get("headers", ()), *extra, (b"cache-control", b"no-store")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return pass_on
 
 
 def _answer_errors(application: Any, render: Callable[[BackstayError, Caller], Response]) -> None:

@@ -154,12 +154,7 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
     user = present.user
     password = asked.password or ""
     if asked.current_password is not None:
-        async with guessing_own(sign_in, incoming, user.id):
-            verdict = await sign_in.hashing.check(asked.current_password, user.password)
-            if not verdict.matches:
-                raise CurrentPasswordInvalid
-            async with sign_in.session() as db:
-                await forgive(db, sign_in, user_name(user.id))
+        await check_own(sign_in, incoming, user, asked.current_password)
     elif asked.nonce:
         await _use_nonce(sign_in, incoming, user, asked.nonce)
     elif sign_in.settings.secure_password_change and present.session["created_at"] < incoming.now - FRESH:
@@ -173,6 +168,21 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
         await codes.forget(db, sign_in.tables, user.id, (Purpose.RECOVERY, Purpose.MAGIC_LINK))
         await note(db, sign_in, incoming, "password_changed", user.id)
         post_when_committed(db, sign_in, notice("password_changed", user))
+
+
+async def check_own(sign_in: SignIn, incoming: Incoming, user: UserRow, password: str) -> None:
+    """See that a user tells their password.
+
+    Raises:
+        CurrentPasswordInvalid: it is another one.
+        TooManyRequests: too many others were tried.
+    """
+    async with guessing_own(sign_in, incoming, user.id):
+        verdict = await sign_in.hashing.check(password, user.password)
+        if not verdict.matches:
+            raise CurrentPasswordInvalid
+        async with sign_in.session() as db:
+            await forgive(db, sign_in, user_name(user.id))
 
 
 async def _use_nonce(sign_in: SignIn, incoming: Incoming, user: UserRow, nonce: str) -> None:

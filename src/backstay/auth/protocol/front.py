@@ -27,12 +27,21 @@ async def answer_sign_in(
     Raises:
         BackstayError: to be worded by :func:`backstay.auth.protocol.words.word`.
     """
+    return write(await dispatch(sign_in, request, caller))
+
+
+async def dispatch(sign_in: SignIn, request: Request, caller: Caller) -> Answer:
+    """The answer of the flow that a request is for.
+
+    Raises:
+        BackstayError: the caller may not ask for it, or the flow refuses.
+    """
     route, names = ROUTES.find(request.method, request.path.rstrip("/") or "/")
     check_caller(route.who, caller)
     if len(request.body) > MOST_BYTES:
         raise TooLarge
     try:
-        return write(await route.flow(sign_in, Incoming(request=request, caller=caller, names=names)))
+        return await route.flow(sign_in, Incoming(request=request, caller=caller, names=names))
     except DatabaseFault as error:
         # What a database says of tables that callers do not know is not for them.
         raise BackstayError from error

@@ -10,6 +10,7 @@ from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
 from backstay.auth.flows.provider.ask import authorize, authorize_linking
 from backstay.auth.flows.provider.come_back import come_back
 from backstay.auth.flows.provider.link import unlink
+from backstay.auth.flows.session import end_other_sessions, end_session, list_sessions
 from backstay.auth.flows.sign_up import sign_up
 from backstay.auth.flows.token import grant_token
 from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
@@ -41,6 +42,9 @@ ROUTES: Final = Routes(
         Route("GET", "/user", show_user, Who.USER),
         Route("PUT", "/user", change_user, Who.USER),
         Route("GET", "/reauthenticate", reauthenticate, Who.USER),
+        Route("GET", "/sessions", list_sessions, Who.USER),
+        Route("DELETE", "/sessions", end_other_sessions, Who.USER),
+        Route("DELETE", "/sessions/{session_id}", end_session, Who.USER),
         Route("GET", "/user/keys", programs.show_keys, Who.USER),
         Route("POST", "/user/keys", programs.make_key, Who.USER),
         Route("PATCH", "/user/keys/{key_id}", programs.change_key, Who.USER),

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from backstay.auth.protocol.words import name_of
 from backstay.auth.sign_in import SignIn
 from backstay.errors import BackstayError
 
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
+ARRIVAL: Final = "/auth/arrive"
+"""The hosted page that browsers come back to."""
 _FORBIDDEN: Final = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", ""})
 
 
@@ -24,7 +26,7 @@ def choose_redirect(sign_in: SignIn, asked: str | None) -> str:
         asked: ``redirect_to`` of the request.
     """
     site = site_of(sign_in)
-    if not asked or len(asked) > 4096 or _UNSAFE.search(asked):
+    if not asked or len(asked) > 4096 or not is_safe(asked):
         return site
     try:
         wanted, home = urlsplit(asked), urlsplit(site)
@@ -34,11 +36,30 @@ def choose_redirect(sign_in: SignIn, asked: str | None) -> str:
         return site
     same = (wanted.scheme, wanted.netloc.lower()) == (home.scheme, home.netloc.lower())
     bare = urlunsplit(wanted._replace(query="", fragment=""))
-    if same or any(
-        _pattern(each).fullmatch(each_form) for each in sign_in.settings.redirect_urls for each_form in (asked, bare)
+    if (
+        same
+        or _is_page(sign_in, wanted)
+        or any(
+            _pattern(each).fullmatch(each_form)
+            for each in sign_in.settings.redirect_urls
+            for each_form in (asked, bare)
+        )
     ):
         return asked
     return site
+
+
+def is_safe(url: str) -> bool:
+    """Whether an address holds nothing that browsers read in another way than we do."""
+    return _UNSAFE.search(url) is None
+
+
+def _is_page(sign_in: SignIn, wanted: SplitResult) -> bool:
+    """Whether an address is the hosted page that browsers come back to."""
+    if not sign_in.settings.pages or wanted.path != ARRIVAL:
+        return False
+    own = urlsplit(sign_in.settings.public_url)
+    return (wanted.scheme, wanted.netloc.lower()) == (own.scheme, own.netloc.lower())
 
 
 def site_of(sign_in: SignIn) -> str:

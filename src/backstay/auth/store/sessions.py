@@ -93,6 +93,22 @@ async def find(db: AsyncSession, tables: Tables, session_id: UUID, user_id: Any)
     return (await db.execute(query)).mappings().first()
 
 
+async def list_alive(
+    db: AsyncSession, tables: Tables, user_id: Any, now: datetime, bounds: Bounds
+) -> Sequence[sa.RowMapping]:
+    """The sessions of a user that can still be used, the one used last first."""
+    sessions = tables.sessions
+    alive = [sessions.c.user_id == user_id, sessions.c.ended_at.is_(None), *_within(tables, now, bounds)]
+    query = sa.select(sessions).where(*alive).order_by(sessions.c.refreshed_at.desc(), sessions.c.id)
+    return (await db.execute(query)).mappings().all()
+
+
+def _within(tables: Tables, now: datetime, bounds: Bounds) -> list[sa.ColumnElement[bool]]:
+    sessions = tables.sessions
+    idle = [sessions.c.refreshed_at >= now - bounds.idle] if bounds.idle else []
+    return [*idle, *([sessions.c.created_at >= now - bounds.absolute] if bounds.absolute else [])]
+
+
 async def rotate(
     db: AsyncSession, tables: Tables, session_id: UUID, generation: int, now: datetime, bounds: Bounds
 ) -> sa.RowMapping | Refused:
@@ -102,11 +118,7 @@ async def rotate(
     session; the caller commits that, and tells the error then.
     """
     sessions = tables.sessions
-    alive = [sessions.c.id == session_id, sessions.c.ended_at.is_(None)]
-    if bounds.idle:
-        alive.append(sessions.c.refreshed_at >= now - bounds.idle)
-    if bounds.absolute:
-        alive.append(sessions.c.created_at >= now - bounds.absolute)
+    alive = [sessions.c.id == session_id, sessions.c.ended_at.is_(None), *_within(tables, now, bounds)]
     rotated = await db.execute(
         sa.update(sessions)
         .where(*alive, sessions.c.generation == generation)

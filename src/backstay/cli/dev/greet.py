@@ -29,6 +29,7 @@ def greet(loaded: Loaded, address: str, *, mailbox: bool = False) -> None:
     lines = {
         "address": address,
         "docs": f"{address}/docs" if settings.docs else "",
+        "sign-in": f"{address}/auth/sign-in" if settings.pages else "",
         "mailbox": f"{address}/mailbox" if mailbox else "",
         "publishable key": settings.publishable_key,
         "secret key": settings.secret_key,

@@ -50,6 +50,8 @@ def run(
     if loaded.app.auth is not None and port and not loaded.app.settings.public_url:
         # Links in mails have to lead back here.
         loaded.app.configure(public_url=f"http://{_NAMES.get(host, host)}:{port}")
+    if loaded.app.auth is not None and loaded.app.settings.public_url:
+        loaded.app.configure(pages=True)
 
     def hello(address: str) -> None:
         if again:

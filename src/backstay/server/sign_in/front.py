@@ -5,8 +5,10 @@ What it needs is loaded with the first request to it: an application that nobody
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from backstay.auth.factors.passkey import require_passkeys
 from backstay.auth.factors.seal import sealing_keys
@@ -26,8 +28,12 @@ from backstay.server.sign_in.programs import Programs
 from backstay.settings import Settings
 
 if TYPE_CHECKING:
+    from backstay.auth.cookies.welcome import Cookies
     from backstay.auth.mail.office import PostOffice
     from backstay.auth.sign_in import SignIn
+
+_KEPT: Final = timedelta(days=30)
+"""How long browsers keep a session that nobody uses, where the settings bound it in no other way."""
 
 
 class SignInFront:
@@ -90,6 +96,25 @@ class SignInFront:
             hashing=Hashing(threads=settings.hash_threads, waiting=settings.hash_queue),
             title=self._title,
         )
+
+    def make_cookies(self, identify: Callable[[Mapping[str, str]], Caller]) -> Cookies:
+        """Who callers are by the cookies of their browsers.
+
+        Arguments:
+            identify: tells a caller by the headers of a token, or raises.
+        """
+        from backstay.auth.cookies.jar import Jar, is_secure
+        from backstay.auth.cookies.welcome import Cookies
+
+        async def renew(refresh: str) -> Mapping[str, Any] | None:
+            from backstay.auth.cookies.renew import renew
+
+            return await renew(self.sign_in, refresh)
+
+        settings = self._settings
+        bounds = [each for each in (settings.session_idle, settings.session_life) if each]
+        jar = Jar(secure=is_secure(settings.public_url), life=min(bounds, default=_KEPT))
+        return Cookies(jar, settings.public_url, identify, renew)
 
     @cached_property
     def _office(self) -> PostOffice:

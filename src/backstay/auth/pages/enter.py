@@ -1,0 +1,102 @@
+"""The pages for signing in, signing up and signing out."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+from backstay.auth.pages.faults import Fault, explain
+from backstay.auth.pages.profile import list_fields, read_profile
+from backstay.auth.pages.prove import show_code_form
+from backstay.auth.pages.provider import list_providers
+from backstay.auth.pages.target import arrival_url, choose_next
+from backstay.auth.pages.visit import Visit, link_to
+from backstay.auth.protocol.answer import Answer
+from backstay.auth.steps.address import read_email
+from backstay.errors import BackstayError, EmailNotConfirmed, TokenSessionNotFound, TokenUserNotFound, ValidationFailed
+
+
+async def show_sign_in(visit: Visit) -> Answer:
+    """``GET /auth/sign-in``; whoever is signed in already goes on."""
+    if visit.is_signed_in:
+        return visit.go(choose_next(visit.sign_in, visit.next))
+    return _sign_in_page(visit)
+
+
+def _sign_in_page(visit: Visit, fault: Fault | None = None) -> Answer:
+    settings = visit.sign_in.settings
+    return visit.show(
+        "sign-in",
+        fault=fault,
+        providers=list_providers(visit.sign_in),
+        by_email=settings.email_sign_in,
+        may_sign_up=settings.sign_up,
+    )
+
+
+async def sign_in(visit: Visit) -> Answer:
+    """``POST /auth/sign-in``: by e-mail address and password."""
+    form = visit.form
+    body = {"email": form.get("email", ""), "password": form.get("password", "")}
+    try:
+        if not body["email"] or not body["password"]:
+            raise ValidationFailed("Fill in your e-mail address and your password.")
+        session = await visit.ask("POST", "/token", body, "grant_type=password")
+    except EmailNotConfirmed as error:
+        return show_code_form(visit, "signup", fault=explain(error))
+    except BackstayError as error:
+        return _sign_in_page(visit, explain(error))
+    return await go_on(visit, session)
+
+
+async def go_on(visit: Visit, session: Any) -> Answer:
+    """Send a browser with its new session to where it wanted to go."""
+    await visit.enter(session)
+    return visit.go(choose_next(visit.sign_in, visit.next))
+
+
+async def show_sign_up(visit: Visit) -> Answer:
+    """``GET /auth/sign-up``."""
+    return _sign_up_page(visit)
+
+
+def _sign_up_page(visit: Visit, fault: Fault | None = None) -> Answer:
+    filled = visit.form if visit.request.method == "POST" else {}
+    settings = visit.sign_in.settings
+    return visit.show(
+        "sign-up",
+        fault=fault,
+        fields=list_fields(visit.sign_in, filled),
+        providers=list_providers(visit.sign_in),
+        may_sign_up=settings.sign_up and settings.email_sign_in,
+    )
+
+
+async def sign_up(visit: Visit) -> Answer:
+    """``POST /auth/sign-up``. Whether the address is known already is told by nothing but a mail to it."""
+    form = visit.form
+    try:
+        email = read_email(form.get("email"))
+    except ValidationFailed as error:
+        return _sign_up_page(visit, Fault("email", "Fill in an e-mail address, such as ada@example.com.", error.status))
+    query = urlencode({"redirect_to": arrival_url(visit.sign_in, visit.next)})
+    try:
+        if not form.get("password"):
+            return _sign_up_page(visit, Fault("password", "Choose a password.", 422))
+        data = read_profile(visit.sign_in, form)
+        body = {"email": email, "password": form["password"], "data": data, **visit.challenge}
+        found = await visit.ask("POST", "/signup", body, query)
+    except BackstayError as error:
+        return _sign_up_page(visit, explain(error))
+    return await go_on(visit, found) if "access_token" in found else show_code_form(visit, "signup")
+
+
+async def sign_out(visit: Visit) -> Answer:
+    """``POST /auth/sign-out``: this session ends; with ``scope=global`` all of the user's do."""
+    scope = "global" if visit.form.get("scope") == "global" else "local"
+    if visit.is_signed_in:
+        with suppress(TokenSessionNotFound, TokenUserNotFound):  # it is over already
+            await visit.ask("POST", "/logout", query=f"scope={scope}")
+    visit.leave()
+    return visit.go(link_to("sign-in"))

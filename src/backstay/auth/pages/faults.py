@@ -1,0 +1,57 @@
+"""What is wrong with a form, in words for people, and which field it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from backstay import errors
+from backstay.errors import BackstayError
+
+ALL: Final = ""
+"""The field of what is wrong with the form as a whole."""
+
+_FIELDS: Final[dict[type[BackstayError], tuple[str, str]]] = {
+    errors.WeakPassword: ("password", ""),
+    errors.SamePassword: ("password", "This is your password already. Choose another one."),
+    errors.CurrentPasswordInvalid: ("current_password", "This is not your current password."),
+    errors.InvalidCredentials: (ALL, "The e-mail address or the password is not right."),
+    errors.EmailNotConfirmed: (ALL, "Prove first that this address is yours."),
+    errors.CodeExpired: ("code", "This code is not right, or not any more. Ask for a new one."),
+    errors.UserBanned: (ALL, "This account is closed for now."),
+    errors.UserExists: ("email", "There is an account with this address already."),
+    errors.SignUpDisabled: (ALL, "Nobody can sign up here at the moment."),
+    errors.ReauthenticationNeeded: (ALL, "Sign in again before you change this."),
+    errors.InsufficientAal: (ALL, "Use your second factor first."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a form.
+
+    Arguments:
+        field: which field it is about.
+        message: what to do.
+        status: of the answer.
+        headers: that tell programs more.
+    """
+
+    field: str
+    message: str
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def explain(error: BackstayError) -> Fault:
+    """An error in words for people; what went wrong on our side is not told."""
+    for kind in type(error).__mro__:
+        if kind in _FIELDS:
+            field, message = _FIELDS[kind]
+            return Fault(field, message or error.message, error.status)
+    headers = tuple(error.headers.items())
+    if isinstance(error, errors.SignInError):
+        return Fault(ALL, error.message, error.status, headers)
+    if isinstance(error, errors.RequestError):
+        return Fault(ALL, "This cannot be done.", error.status, headers)
+    return Fault(ALL, "This does not work at the moment. Try again later.", error.status, headers)
