@@ -16,10 +16,15 @@ SESSIONS = sorted(JAVASCRIPT.glob("auth/*.test.mjs"))
 
 @pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session.name.removesuffix(".test.mjs"))
 def test_session(session: Path, node: str, opened: Opened) -> None:
+    run(node, session, opened)
+
+
+def run(node: str, session: Path, opened: Opened, **told: str) -> None:
+    """Run a session; ``told`` are further variables of its environment."""
     done = subprocess.run(
         [node, "--no-deprecation", "--test", "--test-reporter=spec", session.name],
         cwd=session.parent,
-        env={**os.environ, **opened.environment()},
+        env={**os.environ, **opened.environment(), **told},
         capture_output=True,
         text=True,
         timeout=100,

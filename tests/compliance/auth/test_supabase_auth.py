@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+import pyotp
 import pytest
 
 from compliance.auth.opened import Opened
@@ -262,6 +264,46 @@ async def test_sign_out(connect: Connect, opened: Opened, scope: str, left: list
                 await take(visitor.auth.get_user(session.access_token))
             gone = session.refresh_token
             await refused(lambda gone=gone: visitor.auth.refresh_session(gone), 400, "refresh_token_not_found")
+
+
+async def test_second_factors(connect: Connect, opened: Opened) -> None:
+    client = await join(connect, opened)
+    mfa = client.auth.mfa
+    factor = await take(mfa.enroll({"factor_type": "totp", "friendly_name": "My phone", "issuer": "Club"}))
+    app = pyotp.TOTP(factor.totp.secret)
+    assert factor.totp.qr_code.startswith("data:image/svg+xml;utf-8,<") and "Club" in factor.totp.uri
+    challenge = await take(mfa.challenge({"factor_id": factor.id}))
+    shown = {"factor_id": factor.id, "challenge_id": challenge.id, "code": app.now()}
+    assert (await take(mfa.verify(shown))).user.email == "ada@example.com"
+    level = await take(mfa.get_authenticator_assurance_level())
+    assert (level.current_level, level.next_level) == ("aal2", "aal2")
+    assert [each.status for each in (await take(mfa.list_factors())).totp] == ["verified"]
+    later = await enter(connect)
+    await refused(lambda: later.auth.mfa.unenroll({"factor_id": factor.id}), 422, "insufficient_aal")
+    code = app.at(int(time.time()) + 30)
+    await take(later.auth.mfa.challenge_and_verify({"factor_id": factor.id, "code": code}))
+    assert (await take(later.auth.mfa.unenroll({"factor_id": factor.id}))).id == factor.id
+
+
+async def test_a_phone_is_a_second_factor(connect: Connect, opened: Opened) -> None:
+    client = await join(connect, opened)
+    mfa = client.auth.mfa
+    factor = await take(mfa.enroll({"factor_type": "phone", "phone": "+15551230009", "friendly_name": "Handset"}))
+    challenge = await take(mfa.challenge({"factor_id": factor.id, "channel": "sms"}))
+    shown = {"factor_id": factor.id, "challenge_id": challenge.id, "code": opened.texted("15551230009")}
+    await take(mfa.verify(shown))
+    assert [each.id for each in (await take(mfa.list_factors())).phone] == [factor.id]
+
+
+async def test_admin_removes_second_factors(connect: Connect, opened: Opened) -> None:
+    client = await join(connect, opened)
+    user = (await take(client.auth.get_user())).user
+    factor = await take(client.auth.mfa.enroll({"factor_type": "totp"}))
+    admin = (await connect(SECRET_KEY)).auth.admin
+    listed = await take(admin.mfa.list_factors({"user_id": user.id}))
+    assert [each.id for each in getattr(listed, "factors", listed)] == [factor.id]
+    removed = await take(admin.mfa.delete_factor({"user_id": user.id, "id": factor.id}))
+    assert removed.id == factor.id
 
 
 # The secret key ----------------------------------------------------------------------------------------------
