@@ -49,7 +49,7 @@ class Page(HTMLParser):
             self.forms.append(Form(found.get("action") or "", found.get("method") or "get"))
         elif tag == "input":
             self.inputs[found.get("name") or ""] = found
-            if self.forms and found.get("type") != "checkbox":
+            if self.forms and found.get("type") not in ("checkbox", "radio"):
                 self.forms[-1].fields[found.get("name") or ""] = found.get("value") or ""
         elif tag == "label":
             self.labels.add(found.get("for") or "")

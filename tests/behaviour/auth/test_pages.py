@@ -264,11 +264,23 @@ def test_users_see_their_sessions_and_end_them(club: Club, browser: Browser) -> 
     kept = club.tables.sessions.c
     ids = club.rows(sa.select(kept.id).where(kept.user_id.isnot(None)))
     which = next(str(each[0]) for each in ids if str(each[0]) != session_of(browser))
+    assert browser.submit(form).status == 422
     assert browser.submit(form, end=which, current_password="wrong").status == 400
     assert browser.submit(form, end=which, current_password=PASSWORD).status == 303
     assert "That session has ended." in browser.follow().body.decode()
     assert club.ask("GET", "/user", token=other.token).status == 403
     assert browser.submit(form, end=which, current_password=PASSWORD).status == 404
+
+
+def test_nobody_chooses_the_address_that_their_session_is_shown_with(club: Club, browser: Browser) -> None:
+    club.member()
+    browser.get("/auth/sign-in")
+    form = browser.form("/auth/sign-in")
+    browser.post(form.action, {**form.fields, "email": ADA, "password": PASSWORD}, x_forwarded_for="192.0.2.7")
+    sessions = club.tables.sessions
+    addresses = club.rows(sa.select(sessions.c.address).order_by(sessions.c.created_at))
+    # Nobody said that whoever sent this is a proxy.
+    assert "192.0.2.7" not in [each[0] for each in addresses]
 
 
 @pytest.mark.asvs("7.5.2")

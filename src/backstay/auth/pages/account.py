@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from backstay.auth.pages.factor import verified
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import ACCOUNT
 from backstay.auth.pages.visit import Visit, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.errors import BackstayError, TokenSessionNotFound, TokenUserNotFound
 
-_DONE = ("password", "session")
+_DONE = ("factor", "password", "session")
 
 
 async def show_account(visit: Visit) -> Answer:
@@ -32,6 +33,8 @@ async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
         "account",
         fault=fault,
         user=user,
+        factors=verified(user.get("factors", ())),
+        may_have_factors=visit.sign_in.auth.mfa,
         sessions=[_session(each) for each in sessions],
         done=done if done in _DONE else "",
     )
@@ -47,6 +50,8 @@ async def end_session(visit: Visit) -> Answer:
     if not visit.is_signed_in:
         return visit.go(f"{link_to('sign-in')}?next={ACCOUNT}")
     which = visit.form.get("end", "")
+    if not which:
+        return await _account_page(visit, Fault("end", "Choose what to end.", 422))
     path = "/sessions" if which == "others" else f"/sessions/{which}"
     try:
         password = visit.form.get("current_password", "")

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
+from backstay.auth.pages.factor import factor_link, needs_factor
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.profile import list_fields, read_profile
 from backstay.auth.pages.prove import show_code_form
@@ -14,6 +15,7 @@ from backstay.auth.pages.target import arrival_url, choose_next
 from backstay.auth.pages.visit import Visit, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.steps.address import read_email
+from backstay.auth.steps.choose import judge_password
 from backstay.errors import BackstayError, EmailNotConfirmed, TokenSessionNotFound, TokenUserNotFound, ValidationFailed
 
 
@@ -53,6 +55,8 @@ async def sign_in(visit: Visit) -> Answer:
 async def go_on(visit: Visit, session: Any) -> Answer:
     """Send a browser with its new session to where it wanted to go."""
     await visit.enter(session)
+    if needs_factor(visit, session):
+        return visit.go(factor_link(visit.next))
     return visit.go(choose_next(visit.sign_in, visit.next))
 
 
@@ -84,6 +88,10 @@ async def sign_up(visit: Visit) -> Answer:
     try:
         if not form.get("password"):
             return _sign_up_page(visit, Fault("password", "Choose a password.", 422))
+        # Before it counts as a request for a mail: who has to choose another one shall not have to wait.
+        weakness = await judge_password(visit.sign_in, form["password"], context=(email,))
+        if weakness is not None:
+            return _sign_up_page(visit, Fault("password", weakness.message, 422))
         data = read_profile(visit.sign_in, form)
         body = {"email": email, "password": form["password"], "data": data, **visit.challenge}
         found = await visit.ask("POST", "/signup", body, query)

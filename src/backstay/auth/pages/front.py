@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from backstay.auth.pages import account, enter, prove, provider
+from backstay.auth.pages import account, enter, factor, prove, provider
 from backstay.auth.pages.templates import STYLES
 from backstay.auth.pages.visit import Site, Visit
 from backstay.auth.protocol.answer import Answer
@@ -26,9 +26,16 @@ _PAGES: Final[Mapping[str, Mapping[str, Callable[[Visit], Awaitable[Answer]]]]] 
     "/arrive": {"GET": prove.arrive},
     "/password": {"GET": prove.show_password, "POST": prove.change_password},
     "/provider": {"GET": provider.go_to_provider},
+    "/mfa": {"GET": factor.show_mfa, "POST": factor.use_factor},
+    "/factors": {"POST": factor.enroll},
+    "/factor": {"POST": factor.confirm},
     "/account": {"GET": account.show_account},
     "/sessions": {"POST": account.end_session},
 }
+
+
+_REASONS: Final[Mapping[int, str]] = {403: "account", 404: "missing", 429: "often"}
+"""What a refusal is about, by its status."""
 
 
 async def answer_page(site: Site, request: Request) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
@@ -66,7 +73,8 @@ async def _answer(visit: Visit) -> Answer:
 
 
 def _refuse(visit: Visit, error: BackstayError) -> Answer:
-    reason = {404: "missing", 403: "form"}.get(error.status, "request" if error.status < 500 else "outage")
+    reason = "form" if isinstance(error, CrossSite) else _REASONS.get(error.status, "request")
+    reason = "outage" if error.status >= 500 else reason
     visit = Visit(visit.site, _without_form(visit.request), visit.welcome)
     answer = visit.show("told", status=error.status, reason=reason)
     allow = (("allow", ", ".join(error.allow)),) if isinstance(error, MethodNotAllowed) and error.allow else ()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from backstay.auth.pages.factor import factor_link, needs_factor
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import arrival_url, choose_next
 from backstay.auth.pages.visit import Visit, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.steps.address import read_email
-from backstay.errors import BackstayError, SignInError, ValidationFailed
+from backstay.errors import BackstayError, InsufficientAal, SignInError, ValidationFailed
 
 _REASONS: Final = ("signup", "recovery")
 _PROVEN_BY_MAIL: Final = frozenset({"recovery", "invite"})
@@ -111,10 +112,10 @@ async def arrive(visit: Visit) -> Answer:
 
 async def _arrive(visit: Visit, session: Any, reason: str) -> Answer:
     await visit.enter(session)
+    target = visit.next
     if reason == "recovery":
-        query = urlencode({"next": visit.next})
-        return visit.go(link_to("password") + (f"?{query}" if visit.next else ""))
-    return visit.go(choose_next(visit.sign_in, visit.next))
+        target = link_to("password") + (f"?{urlencode({'next': visit.next})}" if visit.next else "")
+    return visit.go(factor_link(target) if needs_factor(visit, session) else choose_next(visit.sign_in, target))
 
 
 def _told(reason: str) -> str:
@@ -153,6 +154,8 @@ async def change_password(visit: Visit) -> Answer:
         body["current_password"] = form.get("current_password", "")
     try:
         await visit.ask("PUT", "/user", body)
+    except InsufficientAal:
+        return visit.go(factor_link(link_to("password")))
     except BackstayError as error:
         return _password_page(visit, explain(error))
     return visit.go(choose_next(visit.sign_in, visit.next) if visit.next else link_to("account?done=password"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from backstay.auth.limits.who import Network, client_address, read_networks
 from backstay.dialects.rowwise.spool import Spool
 from backstay.errors import BackstayError, DeclarationError, Malformed, TooLarge
 from backstay.frontends.http import Request, Response
@@ -31,7 +33,7 @@ class Pages:
     """The pages below ``/auth``.
 
     Arguments:
-        settings: ``page_templates``, ``public_url`` and ``max_url`` are read.
+        settings: ``page_templates``, ``public_url``, ``max_url`` and ``trusted_proxies`` are read.
         sign_in: whose pages; asked for with the first request.
         cookies: who is there.
         render: words an error of what cannot even be read.
@@ -57,6 +59,7 @@ class Pages:
             raise DeclarationError(f"page_templates: there is no folder {str(folder)!r}.")
         self._folder = folder
         self._max_url = settings.max_url
+        self._trusted_proxies = settings.trusted_proxies
         self._sign_in = sign_in
         self._cookies = cookies
         self._render = render
@@ -86,9 +89,14 @@ class Pages:
         if isinstance(body, Spool):  # it cannot be: a form is shorter than what is kept in memory
             body.close()
             raise TooLarge
-        path = head.path.removeprefix(PAGES)
-        request = Request(head.method, path or "/", head.query, head.headers, body, head.address)
+        address = client_address(head.address, head.headers.get("x-forwarded-for"), self._proxies)
+        request = Request(head.method, head.path or "/", head.query, head.headers, body, address)
         return Response(*await answer_page(self._find_site(), request))
+
+    @cached_property
+    def _proxies(self) -> tuple[Network, ...]:
+        # The front door has seen to it that they are networks.
+        return read_networks(self._trusted_proxies)
 
     def _find_site(self) -> Site:
         if self._site is None:

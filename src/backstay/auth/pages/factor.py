@@ -1,0 +1,121 @@
+"""The pages of the second factor: showing one after signing in, and having one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from backstay.auth.pages.faults import Fault, explain
+from backstay.auth.pages.target import ACCOUNT, choose_next
+from backstay.auth.pages.visit import Visit, link_to
+from backstay.auth.protocol.answer import Answer
+from backstay.errors import BackstayError
+
+_TYPED: Final = ("totp", "phone")
+"""What is shown by typing a code. Security keys take a script, so pages without any leave them to front ends."""
+_EMPTY: Final = Fault("code", "Fill in the code.", 422)
+
+
+def verified(factors: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The factors that count."""
+    return [each for each in factors if each["status"] == "verified"]
+
+
+def needs_factor(visit: Visit, session: Mapping[str, Any]) -> bool:
+    """Whether somebody who just signed in has a second factor to show."""
+    return visit.claims.get("aal") != "aal2" and bool(verified(session["user"].get("factors", ())))
+
+
+def factor_link(asked: str) -> str:
+    """The page that asks for a second factor, on the way to another one."""
+    return link_to("mfa") + (f"?{urlencode({'next': asked})}" if asked else "")
+
+
+# Showing one ---------------------------------------------------------------------------------------------------
+
+
+async def show_mfa(visit: Visit) -> Answer:
+    """``GET /auth/mfa``."""
+    return await _mfa_page(visit)
+
+
+async def _mfa_page(visit: Visit, fault: Fault | None = None, *, challenge: str = "", factor: str = "") -> Answer:
+    if not visit.is_signed_in:
+        return visit.go(link_to("sign-in"))
+    user = await visit.ask("GET", "/user")
+    found = verified(user.get("factors", ()))
+    if visit.claims.get("aal") == "aal2" or not found:
+        return visit.go(choose_next(visit.sign_in, visit.next))
+    typed = [each for each in found if each["factor_type"] in _TYPED]
+    return visit.show("mfa", fault=fault, factors=typed or found, challenge=challenge, chosen=factor)
+
+
+async def use_factor(visit: Visit) -> Answer:
+    """``POST /auth/mfa``: the code of a factor, or a code of recovery; with ``send`` a code goes to a phone first."""
+    if not visit.is_signed_in:
+        return visit.go(link_to("sign-in"))
+    form = visit.form
+    sent_for, factor, challenge = form.get("send", ""), form.get("factor", ""), form.get("challenge", "")
+    try:
+        if sent_for:
+            asked = await visit.ask("POST", f"/factors/{sent_for}/challenge", {})
+            return await _mfa_page(visit, challenge=asked["id"], factor=sent_for)
+        if not form.get("code", "").strip():
+            return await _mfa_page(visit, _EMPTY, challenge=challenge, factor=factor)
+        session = await _answer(visit, factor, challenge)
+    except BackstayError as error:
+        return await _mfa_page(visit, explain(error), challenge=challenge, factor=factor)
+    visit.renew(session)
+    return visit.go(choose_next(visit.sign_in, visit.next))
+
+
+async def _answer(visit: Visit, factor: str, challenge: str) -> Any:
+    """The session that is due for a code."""
+    if not challenge:
+        challenge = (await visit.ask("POST", f"/factors/{factor}/challenge", {}))["id"]
+    body = {"challenge_id": challenge, "code": visit.form.get("code", "").strip()}
+    return await visit.ask("POST", f"/factors/{factor}/verify", body)
+
+
+# Having one ----------------------------------------------------------------------------------------------------
+
+
+async def enroll(visit: Visit) -> Answer:
+    """``POST /auth/factors``: a new authenticator app; its secret is shown this once."""
+    if not visit.is_signed_in:
+        return visit.go(link_to("sign-in"))
+    name = visit.form.get("name", "").strip()
+    try:
+        made = await visit.ask("POST", "/factors", {"factor_type": "totp", "friendly_name": name})
+    except BackstayError as error:
+        return _refused(visit, error)
+    return _enroll_page(visit, made["id"], made["totp"])
+
+
+def _enroll_page(visit: Visit, factor: str, told: Mapping[str, str] | None, fault: Fault | None = None) -> Answer:
+    return visit.show("factor", fault=fault, factor=factor, told=told)
+
+
+async def confirm(visit: Visit) -> Answer:
+    """``POST /auth/factor``: the first code of a new factor, or its end."""
+    if not visit.is_signed_in:
+        return visit.go(link_to("sign-in"))
+    form = visit.form
+    factor = form.get("factor", "")
+    try:
+        if form.get("remove"):
+            await visit.ask("DELETE", f"/factors/{form['remove']}")
+            return visit.go(f"{ACCOUNT}?done=factor")
+        if not form.get("code", "").strip():
+            return _enroll_page(visit, factor, None, _EMPTY)
+        visit.renew(await _answer(visit, factor, ""))
+    except BackstayError as error:
+        if form.get("remove"):
+            return _refused(visit, error)
+        return _enroll_page(visit, factor, None, explain(error))
+    return visit.show("codes", codes=(await visit.ask("POST", "/factors/recovery-codes"))["codes"])
+
+
+def _refused(visit: Visit, error: BackstayError) -> Answer:
+    return visit.show("told", status=error.status, reason="refused", words=explain(error).message)
