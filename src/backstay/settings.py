@@ -108,6 +108,17 @@ class Settings:
     api_key_life: timedelta = _setting(
         timedelta(days=365), "Longest life of a program's key, and that of one that says no other."
     )
+    oauth_server: bool = _setting(False, "Let programs of others act for users who allow it (OAuth 2.1).")
+    oauth_registration: bool = _setting(False, "Let such programs register themselves.")
+    oauth_consent_url: str = _setting(
+        "", "Page on which users allow programs what they ask for; empty: /oauth/consent of site_url."
+    )
+    oauth_device_url: str = _setting(
+        "", "Page on which users type the code that a device shows; empty: /oauth/device of site_url."
+    )
+    oauth_session_life: timedelta = _setting(
+        timedelta(days=90), "How long such a program may act for a user before it must ask again."
+    )
     passkey_domain: str = _setting("", "Domain that passkeys are made for; empty: that of site_url.")
     passkey_origins: tuple[str, ...] = _setting(
         (), "Addresses of pages that may use passkeys (https://app.example.com); none: that of site_url."
@@ -127,6 +138,9 @@ class Settings:
     verify_limit: int = _setting(30, "Most codes and links tried from one address in five minutes; 0: any number.")
     refresh_limit: int = _setting(150, "Most sessions refreshed from one address in five minutes; 0: any number.")
     anonymous_limit: int = _setting(30, "Most anonymous users made from one address in an hour; 0: any number.")
+    registration_limit: int = _setting(
+        10, "Most programs that register themselves from one address in an hour; 0: any number."
+    )
     mail_pause: timedelta = _setting(
         timedelta(minutes=1), "Least time between two mails, or messages, to one address; 0: none."
     )

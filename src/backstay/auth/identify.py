@@ -195,8 +195,24 @@ def _caller(claims: dict[str, Any], keys: Keys) -> Caller:
     user = claims.get("sub")
     if user is not None and (not isinstance(user, str) or not user):
         raise InvalidClaims("The JWT 'sub' claim must be a string")
-    caller = Caller(id=user if role is Role.AUTHENTICATED else None, claims=claims, role=role)
+    scopes = _scopes(claims, keys)
+    # A client that acts for itself is no user: its own id is the subject.
+    is_user = role is Role.AUTHENTICATED and (scopes is None or user != claims["client_id"])
+    caller = Caller(id=user if is_user else None, claims=claims, role=role, scopes=scopes)
     return in_database(caller, keys) if keys.database_roles else caller
+
+
+def _scopes(claims: Mapping[str, Any], keys: Keys) -> frozenset[str] | None:
+    """How far the token of another's program goes; None: it is a user's own.
+
+    It is told by what it says, not by who issued it: it goes no further when the server has got another name.
+    """
+    scope = claims.get("scope")
+    if "client_id" not in claims or "session_id" not in claims or not isinstance(scope, str):
+        return None
+    if not keys.clients:
+        raise InvalidClaims("JWT of a client, which may not act for users here")
+    return frozenset(scope.split())
 
 
 def _of_database(named: str, known: Role | None) -> Role | None:

@@ -64,6 +64,7 @@ class Keys:
 
     ``role_claim`` is the path to the role in a token's claims. ``issuer`` is what sign-in calls itself in the tokens
     that it signs; empty: there is no sign-in. ``other_issuer`` is what all other tokens must name; empty: anything.
+    ``clients``: programs of others may act for users, within the scopes that their tokens name.
     ``database_roles``: the role is one of the database's own, under which requests run; without a token it is
     ``anonymous_role``.
     """
@@ -77,6 +78,7 @@ class Keys:
     role_claim: Path = ("role",)
     anonymous: bool = True
     secret_in_browser: bool = False
+    clients: bool = False
     database_roles: bool = False
     anonymous_role: str = Role.ANON.value
 
@@ -120,6 +122,7 @@ def read_keys(settings: Settings, *, sign_in: bool = False) -> Keys:
         role_claim=role_claim,
         anonymous=settings.anonymous,
         secret_in_browser=settings.secret_key_in_browser,
+        clients=sign_in and settings.oauth_server,
         database_roles=settings.database_roles,
         anonymous_role=settings.anonymous_role,
     )

@@ -197,6 +197,11 @@ class SignIn:
         """The key that refresh tokens are made with."""
         return derive(self.secret, "refresh tokens")
 
+    @cached_property
+    def client_refresh_key(self) -> bytes:
+        """The key of the refresh tokens of others' programs, so that theirs are good at no other endpoint."""
+        return derive(self.secret, "refresh tokens of clients")
+
 
 async def _watched(work: Coroutine[Any, Any, None], name: str) -> None:
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from asking import Agency
+from granting import Granting
 from signing_in import Club
 
 
@@ -36,3 +37,17 @@ def agency(module_agency: Agency) -> Agency:
     """The agency with the rows that it begins with, and no keys."""
     module_agency.restore()
     return module_agency
+
+
+@pytest.fixture(scope="module")
+def module_granting(module_database_url: str) -> Iterator[Granting]:
+    """The agency with an authorisation server, for all tests of a module."""
+    with Granting(module_database_url) as granting:
+        yield granting
+
+
+@pytest.fixture
+def granting(module_granting: Granting) -> Granting:
+    """It with the rows that it begins with, and no clients."""
+    module_granting.restore()
+    return module_granting

@@ -58,6 +58,7 @@ async def _wipe(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: Use
     tables = sign_in.tables
     for table in (
         *(tables.identities, tables.sessions, tables.codes, tables.flows, tables.challenges),
+        *(tables.oauth_authorizations, tables.oauth_consents, tables.device_codes),
         *(tables.factors, tables.recovery_codes, tables.api_keys),
     ):
         await db.execute(sa.delete(table).where(table.c.user_id == user.id))

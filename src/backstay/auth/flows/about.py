@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from backstay.about import __version__
+from backstay.auth.grants.ask import check_enabled
+from backstay.auth.grants.client import PUBLIC
+from backstay.auth.grants.metadata import GRANT_TYPES, METHODS
+from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
@@ -83,4 +87,45 @@ async def show_configuration(sign_in: SignIn, incoming: Incoming) -> Answer:
         "id_token_signing_alg_values_supported": sorted(algorithms) or ["HS256"],
         "code_challenge_methods_supported": ["S256"],
     }
+    if sign_in.settings.oauth_server:
+        document |= _describe_server(sign_in)
     return Answer(document, headers=_CACHED)
+
+
+async def show_server(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``GET /.well-known/oauth-authorization-server``: where programs of others ask for what (RFC 8414).
+
+    Raises:
+        FeatureDisabled: they have no business here.
+    """
+    check_enabled(sign_in)
+    return Answer(_describe_server(sign_in), headers=_CACHED)
+
+
+def _describe_server(sign_in: SignIn) -> dict[str, Any]:
+    """What the authorisation server tells of itself (RFC 8414, 8628 and 9207)."""
+    url = f"{sign_in.url}/oauth"
+    confidential = [each for each in METHODS if each != PUBLIC]
+    found = {
+        "issuer": sign_in.url,
+        "jwks_uri": f"{sign_in.url}/.well-known/jwks.json",
+        "authorization_endpoint": f"{url}/authorize",
+        "token_endpoint": f"{url}/token",
+        "revocation_endpoint": f"{url}/revoke",
+        "introspection_endpoint": f"{url}/introspect",
+        "device_authorization_endpoint": f"{url}/device_authorization",
+        "userinfo_endpoint": f"{url}/userinfo",
+        "scopes_supported": list(offered(sign_in)),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(METHODS),
+        "revocation_endpoint_auth_methods_supported": list(METHODS),
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "request_uri_parameter_supported": False,
+    }
+    if sign_in.settings.oauth_registration:
+        found["registration_endpoint"] = f"{url}/clients/register"
+    return found

@@ -34,6 +34,11 @@ async def admit_refresh(sign_in: SignIn, incoming: Incoming) -> None:
     await _admit(sign_in, incoming, sign_in.limits.refresh)
 
 
+async def admit_registration(sign_in: SignIn, incoming: Incoming) -> None:
+    """Let a program register itself. Raises TooManyRequests."""
+    await _admit(sign_in, incoming, sign_in.limits.registration)
+
+
 async def admit_proof(sign_in: SignIn, incoming: Incoming) -> None:
     """Let somebody try a code or a link. Raises TooManyRequests."""
     await _admit(sign_in, incoming, sign_in.limits.verify)

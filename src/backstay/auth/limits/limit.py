@@ -67,6 +67,7 @@ class Limits:
         verify: codes and links that are tried, by network.
         refresh: refreshed sessions, by network.
         anonymous: anonymous users, by network.
+        registration: programs that register themselves, by network.
         mail_pause, mails: mails to one mailbox.
         text_pause, texts: messages to one telephone.
         lock: passwords tried for one account.
@@ -76,6 +77,7 @@ class Limits:
     verify: Limit
     refresh: Limit
     anonymous: Limit
+    registration: Limit
     mail_pause: Limit
     mails: Limit
     text_pause: Limit
@@ -84,7 +86,7 @@ class Limits:
 
     def memory(self) -> timedelta:
         """The longest time that any of them looks back."""
-        limits = (self.sign_in, self.verify, self.refresh, self.anonymous)
+        limits = (self.sign_in, self.verify, self.refresh, self.anonymous, self.registration)
         return max(self.lock.memory, self.mail_pause.per, self.text_pause.per, *(each.per for each in limits))
 
 
@@ -96,6 +98,7 @@ def read_limits(settings: Settings) -> Limits:
         verify=Limit("verify", settings.verify_limit, _WHILE),
         refresh=Limit("refresh", settings.refresh_limit, _WHILE),
         anonymous=Limit("anonymous", settings.anonymous_limit, _HOUR),
+        registration=Limit("registration", settings.registration_limit, _HOUR),
         mail_pause=Limit("mail_pause", 1 if pause else 0, pause, TooManyMails),
         mails=Limit("mails", settings.mail_limit, _HOUR, TooManyMails),
         text_pause=Limit("text_pause", 1 if pause else 0, pause, TooManyTexts),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backstay.auth.admin import delete, links, trail, users
-from backstay.auth.flows.about import show_configuration, show_health, show_keys, show_settings
+from backstay.auth.flows.about import show_configuration, show_health, show_keys, show_server, show_settings
 from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
 from backstay.auth.flows.provider.ask import authorize, authorize_linking
 from backstay.auth.flows.provider.come_back import come_back
@@ -17,6 +17,7 @@ from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_
 from backstay.auth.flows.verify import follow, verify
 from backstay.auth.programs import flows as programs
 from backstay.auth.protocol.factor_routes import FACTOR_ROUTES
+from backstay.auth.protocol.grant_routes import GRANT_ROUTES
 from backstay.auth.protocol.route import Route, Routes, Who
 
 ROUTES: Final = Routes(
@@ -25,6 +26,7 @@ ROUTES: Final = Routes(
         Route("GET", "/settings", show_settings),
         Route("GET", "/.well-known/jwks.json", show_keys),
         Route("GET", "/.well-known/openid-configuration", show_configuration),
+        Route("GET", "/.well-known/oauth-authorization-server", show_server),
         Route("POST", "/signup", sign_up),
         Route("POST", "/token", grant_token),
         Route("POST", "/otp", ask_code),
@@ -56,6 +58,7 @@ ROUTES: Final = Routes(
         Route("POST", "/admin/keys/{key_id}/rotate", programs.rotate_any_key, Who.ADMIN),
         Route("DELETE", "/admin/keys/{key_id}", programs.revoke_any_key, Who.ADMIN),
         *FACTOR_ROUTES,
+        *GRANT_ROUTES,
         Route("GET", "/admin/users", users.list_users, Who.ADMIN),
         Route("POST", "/admin/users", users.create, Who.ADMIN),
         Route("GET", "/admin/users/{user_id}", users.show, Who.ADMIN),

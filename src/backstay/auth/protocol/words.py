@@ -55,6 +55,9 @@ def _plain(error: BackstayError) -> tuple[str, int]:
 
 def word(error: BackstayError) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
     """An error as status, headers and body of the answer."""
+    if isinstance(error, errors.OAuthError):
+        told = {"error": error.error, "error_description": error.message}
+        return error.status, (_JSON, ("cache-control", "no-store"), *error.headers.items()), orjson.dumps(told)
     name, status = name_of(error)
     message = _message(error, name)
     content: dict[str, Any] = {"code": name, "error_code": name, "message": message, "msg": message}

@@ -59,7 +59,9 @@ async def enter(
         raise UserBanned
     await sign_in.revocations.refresh()
     if sign_in.settings.single_session:
-        await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user.id, by="newer")
+        kept = sign_in.tables.sessions.c
+        own = sa.and_(kept.user_id == user.id, kept.client_id.is_(None))
+        await leave(db, sign_in, incoming, own, by="newer")
     proof = {"method": method, "timestamp": int(incoming.now.timestamp())}
     row = await sessions.begin(
         db,

@@ -15,6 +15,6 @@ KEPT: Final = timedelta(days=1)
 
 
 async def forget_old(db: AsyncSession, tables: Tables, now: datetime) -> None:
-    """Delete the flows and codes that ended a day ago: anyone can begin one, so there may be many."""
-    for table in (tables.flows, tables.codes):
+    """Delete the flows, codes and questions that ended a day ago: anyone can begin one, so there may be many."""
+    for table in (tables.flows, tables.codes, tables.oauth_authorizations, tables.device_codes):
         await db.execute(sa.delete(table).where(table.c.expires_at < now - KEPT))

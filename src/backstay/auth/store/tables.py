@@ -36,6 +36,10 @@ class Tables:
         attempts: who tried what how often.
         revocations: users and sessions whose tokens are dead before their time.
         audit: what happened.
+        oauth_clients: the programs of others, who may ask users to let them act for them.
+        oauth_authorizations: what they asked for, until it is decided, and the code that tells the decision.
+        oauth_consents: what a user lets them do.
+        device_codes: what devices without a browser wait for.
     """
 
     users: sa.Table
@@ -51,6 +55,10 @@ class Tables:
     attempts: sa.Table
     revocations: sa.Table
     audit: sa.Table
+    oauth_clients: sa.Table
+    oauth_authorizations: sa.Table
+    oauth_consents: sa.Table
+    device_codes: sa.Table
 
 
 def declare(users: sa.Table) -> Tables:
@@ -319,6 +327,87 @@ def _audit(users: sa.Table) -> list[Any]:
     ]
 
 
+def _client() -> sa.Column[Any]:
+    link = sa.ForeignKey("auth_oauth_clients.id", ondelete="CASCADE")
+    return sa.Column("client_id", sa.Text(), link, nullable=False, index=True)
+
+
+def _oauth_clients(users: sa.Table) -> list[Any]:
+    return [
+        _text("id", required=True, primary_key=True),
+        # Of a public client there is none.
+        _text("secret_digest"),
+        _text("name", required=True),
+        _text("uri"),
+        _text("logo_uri"),
+        _text("method", required=True),
+        _text("registration", required=True),
+        _json("redirect_uris", required=True),
+        _json("grant_types", required=True),
+        _json("scopes", required=True),
+        _moment("created_at", required=True),
+        _moment("updated_at", required=True),
+    ]
+
+
+def _oauth_authorizations(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _client(),
+        _user(users, required=False),
+        # The session in which the user decided; and the one that the code got, which ends if it comes again.
+        sa.Column("user_session_id", sa.Uuid(), nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("device_id", sa.Uuid(), nullable=True),
+        _text("code_digest", unique=True),
+        _text("challenge"),
+        _text("redirect_uri"),
+        _text("scope", required=True),
+        _text("state"),
+        _text("nonce"),
+        sa.Column("always_ask", sa.Boolean(), nullable=False, default=False),
+        _moment("created_at", required=True),
+        _moment("expires_at", required=True),
+        _moment("decided_at"),
+        _moment("used_at"),
+    ]
+
+
+def _oauth_consents(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _user(users),
+        _client(),
+        _json("scopes", required=True),
+        _moment("created_at", required=True),
+        _moment("updated_at", required=True),
+        _moment("revoked_at"),
+        sa.UniqueConstraint("user_id", "client_id"),
+    ]
+
+
+def _device_codes(users: sa.Table) -> list[Any]:
+    return [
+        _key(),
+        _client(),
+        _user(users, required=False),
+        sa.Column("user_session_id", sa.Uuid(), nullable=True),
+        _text("device_digest", required=True, unique=True),
+        _text("user_digest", required=True, unique=True),
+        _text("scope", required=True),
+        # Seconds between two questions, and the moment of the last one.
+        sa.Column("pause", sa.Integer(), nullable=False),
+        _moment("asked_at"),
+        _moment("created_at", required=True),
+        _moment("expires_at", required=True),
+        # When its code was typed in, when the user decided, and whether they let it.
+        _moment("met_at"),
+        _moment("decided_at"),
+        sa.Column("allowed", sa.Boolean(), nullable=True),
+        _moment("used_at"),
+    ]
+
+
 _NUMBERED: Final = ("revocations", "audit")
 
 _COLUMNS: Final[dict[str, Callable[[sa.Table], list[Any]]]] = {
@@ -334,4 +423,8 @@ _COLUMNS: Final[dict[str, Callable[[sa.Table], list[Any]]]] = {
     "attempts": _attempts,
     "revocations": _revocations,
     "audit": _audit,
+    "oauth_clients": _oauth_clients,
+    "oauth_authorizations": _oauth_authorizations,
+    "oauth_consents": _oauth_consents,
+    "device_codes": _device_codes,
 }

@@ -17,7 +17,7 @@ from backstay.auth.signing import Signer
 from backstay.auth.store.tables import declare
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.dialect import Database
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, DeclarationError
 from backstay.frontends.http import Response
 from backstay.observe import MailMissing, observe
 from backstay.schema.caller import Caller
@@ -48,7 +48,7 @@ class SignInFront:
         title: the application's name, as mails have it.
 
     Raises:
-        DeclarationError: what second factors or passkeys need is not there.
+        DeclarationError: what second factors, passkeys or programs of others need is not there.
     """
 
     def __init__(
@@ -67,6 +67,11 @@ class SignInFront:
             require_passkeys()
         if auth.mfa:
             sealing_keys(settings.encryption_key, settings.jwt_secret)
+        if settings.oauth_server and not schema.scopes:
+            raise DeclarationError(
+                "oauth_server: programs of others act within scopes, and there are none.",
+                hint='Write app.scope("notes:read", "Read notes.").allow(notes, select=anyone).',
+            )
         self._auth = auth
         self._schema = schema
         self._database = database

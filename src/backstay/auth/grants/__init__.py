@@ -1,0 +1,1 @@
+"""The authorisation server: programs of others act for users who allow it (OAuth 2.1)."""
