@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,13 @@ def test_the_server_tells_where_everything_is(granting: Granting) -> None:
     assert "openid" not in told["scopes_supported"], "a secret signs here"
     both = granting.ask("GET", "/auth/v1/.well-known/openid-configuration").json
     assert both["token_endpoint"] == told["token_endpoint"] == f"{ISSUER}/oauth/token"
+
+
+@pytest.fixture
+def agency(database_url: str) -> Iterator[Agency]:
+    """The agency, where programs of others have no business."""
+    with Agency(database_url) as agency:
+        yield agency
 
 
 def test_nothing_is_there_while_it_is_switched_off(agency: Agency) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import time
 from typing import Any
 
+import httpx2
 import pytest
 import sqlalchemy as sa
+from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from fixtures.agency import SECRET_KEY
-from granting import CALLBACK, ISSUER, VERIFIER, Granting, challenge_of, error_of, query_of
+from granting import CALLBACK, ISSUER, PUBLIC_URL, VERIFIER, Granting, challenge_of, error_of, query_of
 
 
 def test_a_client_acts_for_a_user_who_allows_it(granting: Granting) -> None:
@@ -219,3 +221,31 @@ def test_no_code_is_kept_as_it_is(granting: Granting) -> None:
         granting.ask("GET", f"/auth/v1/admin/oauth/clients/{client.id}", key=SECRET_KEY).json.get("client_secret")
         is None
     )
+
+
+def test_a_library_for_clients_logs_in(granting: Granting) -> None:
+    ada, client = granting.sign_up("ada@example.com"), granting.client()
+
+    async def log_in() -> list[Any]:
+        transport = httpx2.ASGITransport(granting.app)
+        words = {"redirect_uri": CALLBACK, "scope": "invoices:open", "code_challenge_method": "S256"}
+        async with AsyncOAuth2Client(client.id, client.secret, transport=transport, **words) as library:
+            told = await library.request("GET", f"{ISSUER}/.well-known/oauth-authorization-server", withhold_token=True)
+            ends = told.json()
+            url, state = library.create_authorization_url(ends["authorization_endpoint"], code_verifier=VERIFIER)
+            sent = await library.request("GET", url, withhold_token=True)
+            id = query_of(sent.headers["location"])["authorization_id"]
+            path = f"/auth/v1/oauth/authorizations/{id}/consent"
+            decided = (await granting.asking("POST", path, {"action": "approve"}, key=ada)).json
+            words = {"authorization_response": decided["redirect_url"], "state": state, "code_verifier": VERIFIER}
+            await library.fetch_token(ends["token_endpoint"], **words)
+            first = (await library.get(f"{PUBLIC_URL}/rest/v1/invoices?select=id&order=id")).json()
+            await library.refresh_token(ends["token_endpoint"])
+            second = (await library.get(f"{PUBLIC_URL}/rest/v1/invoices?select=id&order=id")).json()
+            seen = await library.introspect_token(ends["introspection_endpoint"], library.token["access_token"])
+            await library.revoke_token(ends["revocation_endpoint"], library.token["refresh_token"])
+            last = await library.get(f"{PUBLIC_URL}/rest/v1/invoices?select=id&order=id")
+            return [first, second, seen.json()["active"], last.status_code]
+
+    rows = [{"id": 2}, {"id": 3}]
+    assert granting.run(log_in()) == [rows, rows, True, 401]

@@ -127,7 +127,7 @@ async def tell_tokens(
         )
     if OPENID in held.split():
         told = {**person(user, held), "iss": sign_in.url, "aud": client.id, "exp": expires, "iat": issued}
-        told |= {"auth_time": int(session["created_at"].timestamp()), **({"nonce": nonce} if nonce else {})}
+        told |= {"nonce": nonce} if nonce else {}
         found["id_token"] = sign_in.signer.sign(told, now=incoming.now.timestamp())
     return found
 
