@@ -224,3 +224,12 @@ def test_what_happened_is_on_record_and_holds_no_secret(club: Club) -> None:
     kept = str(club.rows(sa.select(*audit.columns)))
     assert PASSWORD not in kept and ada.token not in kept and "wrong one" not in kept
     assert datetime.now(UTC) - club.rows(sa.select(sa.func.max(audit.c.at)))[0][0] < timedelta(minutes=1)
+
+
+def test_what_is_not_offered_is_told_by_its_name(club: Club) -> None:
+    saml = club.ask("POST", "/sso", {"domain": "example.com"})
+    assert (saml.status, saml.json["code"]) == (404, "saml_provider_disabled")
+    web3 = club.ask("POST", "/token?grant_type=web3", {"chain": "ethereum"})
+    assert (web3.status, web3.json["code"]) == (422, "web3_provider_disabled")
+    unknown = club.ask("POST", "/token?grant_type=nothing", {})
+    assert unknown.status == 400

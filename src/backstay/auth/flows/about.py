@@ -12,6 +12,7 @@ from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
+from backstay.errors import SamlDisabled, Web3Disabled
 
 _PROVIDERS: Final = [
     "apple",
@@ -129,3 +130,21 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
     if sign_in.settings.oauth_registration:
         found["registration_endpoint"] = f"{url}/clients/register"
     return found
+
+
+async def refuse_saml(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``POST /sso`` and what belongs to it.
+
+    Raises:
+        SamlDisabled: always, so that clients can tell it from a wrong address.
+    """
+    raise SamlDisabled
+
+
+async def refuse_web3(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``POST /token?grant_type=web3``.
+
+    Raises:
+        Web3Disabled: always.
+    """
+    raise Web3Disabled

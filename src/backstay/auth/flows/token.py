@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.flows.about import refuse_web3
 from backstay.auth.flows.provider.link import link
 from backstay.auth.flows.provider.native import grant_by_id_token
 from backstay.auth.flows.provider.parcel import unpack
@@ -244,5 +245,6 @@ GRANTS: Final[dict[str, Grant]] = {
     "refresh_token": grant_by_refresh_token,
     "pkce": grant_by_code,
     "id_token": grant_by_id_token,
+    "web3": refuse_web3,
 }
 """What a session is granted for, by the name in the query string."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from backstay.auth.admin import delete, links, trail, users
-from backstay.auth.flows.about import show_configuration, show_health, show_keys, show_server, show_settings
+from backstay.auth.flows.about import (
+    refuse_saml,
+    show_configuration,
+    show_health,
+    show_keys,
+    show_server,
+    show_settings,
+)
 from backstay.auth.flows.code import ask_again, ask_code, ask_recovery
 from backstay.auth.flows.provider.ask import authorize, authorize_linking
 from backstay.auth.flows.provider.come_back import come_back
@@ -59,6 +66,9 @@ ROUTES: Final = Routes(
         Route("DELETE", "/admin/keys/{key_id}", programs.revoke_any_key, Who.ADMIN),
         *FACTOR_ROUTES,
         *GRANT_ROUTES,
+        Route("POST", "/sso", refuse_saml),
+        Route("GET", "/sso/saml/metadata", refuse_saml),
+        Route("POST", "/sso/saml/acs", refuse_saml),
         Route("GET", "/admin/users", users.list_users, Who.ADMIN),
         Route("POST", "/admin/users", users.create, Who.ADMIN),
         Route("GET", "/admin/users/{user_id}", users.show, Who.ADMIN),
