@@ -242,7 +242,14 @@ def merge(paths: Sequence[Path]) -> dict[str, Any]:
             key = tuple(note.get(name) for name in ("work", "contender", "size", "workers", "connections"))
             found.pop(key, None)
             found[key] = note
-    return {**contents[-1], "versions": versions, "found": list(found.values())}
+    works, contenders = [*WORKS, ""], list(CONTENDERS)
+
+    def place(note: Note) -> tuple[int, int, int]:
+        work = note["work"] if note["work"] in WORKS else ""
+        return note.get("size", 0), works.index(work), contenders.index(note["contender"])
+
+    notes = sorted(found.values(), key=place)
+    return {**contents[-1], "versions": dict(sorted(versions.items())), "found": notes}
 
 
 def write(results: Sequence[Path], page: Path = PAGE) -> None:
