@@ -225,8 +225,10 @@ class Edge:
             is_open = front_end.is_open
             if is_open is None or not is_open(head.method, _path(front_end, head)):
                 raise
-            # Clients show the token that they have, also when they ask for a new one in its place.
-            return self._identify({name: value for name, value in head.headers.items() if name != "authorization"})
+            # Clients show the token that they have, also when they ask for a new one in its place; and whoever follows
+            # a link from a mail shows nothing.
+            headers = {name: value for name, value in head.headers.items() if name != "authorization"}
+            return self._identify(headers) if "apikey" in headers else ANONYMOUS
 
     async def _serve_front_end(self, front_end: FrontEnd, head: Head, receive: Receive, send: Send) -> None:
         began = time.perf_counter()

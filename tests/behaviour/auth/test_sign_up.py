@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
@@ -225,3 +227,21 @@ def test_the_application_may_refuse_a_new_user(database_url: str) -> None:
         answer = club.ask("POST", "/signup", {"email": "ada@example.com", "password": PASSWORD})
         assert (answer.status, answer.json["message"]) == (409, "Only members' friends may join.")
         assert club.rows(sa.select(club.tables.users.c.id)) == []
+
+
+def test_who_has_to_choose_another_password_does_not_wait_for_it(database_url: str) -> None:
+    with Club(database_url, mail_pause=timedelta(minutes=1)) as club:
+        weak = club.ask("POST", "/signup", {"email": "ada@example.com", "password": "password1"})
+        assert (weak.status, code(weak)) == (422, "weak_password")
+        club.sign_up()
+        assert code(club.ask("POST", "/signup", {"email": "ada@example.com", "password": PASSWORD})) == (
+            "over_email_send_rate_limit"
+        )
+
+
+def test_a_link_in_a_mail_needs_no_key_where_requests_do(database_url: str) -> None:
+    with Club(database_url, anonymous=False) as club:
+        club.sign_up()
+        followed = club.ask("GET", path_of(club.mail("ada@example.com").link), key=None)
+        assert (followed.status, "access_token" in fragment(followed)) == (303, True)
+        assert club.ask("GET", "/rest/v1/notes", key=None).status == 401

@@ -14,7 +14,7 @@ from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
-from backstay.auth.steps.choose import choose_password
+from backstay.auth.steps.choose import check_choice, choose_password
 from backstay.auth.steps.entry import enter, tell_user
 from backstay.auth.steps.mailing import check_mail, check_texts, mail_code, make_code, post_text
 from backstay.auth.steps.redirect import choose_redirect
@@ -81,6 +81,8 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     email = read_email(asked.email)
     challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
     proven_later = sign_in.settings.confirm_email
+    # Before the mail is counted: who has to choose another password shall not wait for it.
+    await check_choice(sign_in, asked.password, context=(email,))
     if proven_later:
         check_mail(sign_in)
         await admit_mail(sign_in, incoming, "confirmation", email)
@@ -131,6 +133,7 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         raise PhoneProviderDisabled("Phone signups are disabled")
     phone = read_number(asked.phone)
     proven_later = sign_in.settings.confirm_phone
+    await check_choice(sign_in, asked.password, context=(phone,))
     if proven_later:
         check_texts(sign_in)
         await admit_text(sign_in, incoming, "code", phone)
