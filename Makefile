@@ -6,6 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MEASURING := bench/.venv/.ready
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
+CHECKING := tests/test_house.py tests/docs
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
@@ -33,13 +34,12 @@ check: $(READY) ## format, lint, floors, types, house rules, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/basedpyright
+	$(BIN)/mypy & typed=$$!; $(BIN)/basedpyright && wait $$typed
 	$(BIN)/python tools/reference.py --check
-	$(BIN)/pytest -q -p no:randomly tests/test_house.py tests/docs
+	$(PYTEST) -q -p no:randomly $(CHECKING)
 
 ci: check ## what continuous integration runs: check, and every test but the longest
-	$(PYTEST)
+	$(PYTEST) $(CHECKING:%=--ignore=%)
 
 golden: $(READY) ## write the golden files anew; review the difference
 	GOLDEN=write $(BIN)/pytest tests/golden
