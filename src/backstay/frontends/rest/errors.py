@@ -93,6 +93,7 @@ _OWN: Final[tuple[type[BackstayError], ...]] = (
     errors.Malformed,
     errors.SecretKeyInBrowser,
     errors.SecretUnreadable,
+    errors.CrossSite,
 )
 """Classes without a counterpart in PostgREST: they keep their own code and status."""
 

@@ -65,7 +65,8 @@ class SignInFront:
         assert schema.user is not None
         if auth.passkeys:
             require_passkeys()
-        if auth.mfa:
+        # Without any secret nobody signs in, which is told to who tries; a server of public data starts without.
+        if auth.mfa and (signer.has_keys or settings.encryption_key or settings.jwt_secret):
             sealing_keys(settings.encryption_key, settings.jwt_secret)
         if settings.oauth_server and not schema.scopes:
             raise DeclarationError(
