@@ -28,7 +28,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """An application that trusts the keys of the forge."""
     app = workspace.build(sqlite_url(tmp_path_factory.mktemp("database")))
     door = Door(app, rows.fill)
-    app.configure(**forged.settings(), publishable_key=PUBLISHABLE)
+    app.configure(**forged.settings(), publishable_key=PUBLISHABLE, public_url=forged.ISSUER.removesuffix("/auth/v1"))
     with door:
         for token in GOOD.values():
             assert [ask(door, token).status for _ in range(2)] == [200] * 2
