@@ -297,7 +297,8 @@ class SQLiteEmission(Writer):
             return sa.type_coerce(moment, target.sql)
         listed = source.name.endswith("[]")
         if target.name in ("text", "character varying") and source.name not in _FLOATS and not listed:
-            text = sa.cast(value, target.sql)
+            # The blanks that pad a character to its length are no part of the text that it stands for.
+            text = sa.cast(func.rtrim(value) if source.name == "character" else value, target.sql)
             # Joined with nothing it is text, and no longer JSON in SQLite's eyes.
             return text.concat(quoted("")) if document else text
         if source.name == target.name or (document and target.name.startswith("json")):
