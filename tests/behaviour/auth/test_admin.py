@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -184,6 +184,18 @@ def test_of_two_who_make_one_user_at_once_one_is_told(club: Club) -> None:
 def test_a_user_who_is_not_there(club: Club, method: str, body: Any) -> None:
     assert refused(club, method, "/admin/users/7", body) == (404, "validation_failed", "user_id must be an UUID")
     assert refused(club, method, f"/admin/users/{uuid4()}", body) == (404, "user_not_found", "User not found")
+
+
+def test_a_user_is_told_in_a_list_as_by_themselves(club: Club) -> None:
+    made = make(club, phone="+1 555 123 4567", phone_confirm=True)
+    now, factors = datetime.now(UTC), club.tables.factors
+    for kind in ("passkey", "totp"):
+        row = {"user_id": UUID(made["id"]), "kind": kind, "friendly_name": kind, "status": "verified"}
+        club.execute(sa.insert(factors).values(id=uuid4(), created_at=now, updated_at=now, **row))
+    (listed,) = admin(club, "GET", "/admin/users")["users"]
+    assert listed == admin(club, "GET", f"/admin/users/{made['id']}")
+    assert [each["factor_type"] for each in listed["factors"]] == ["totp"], "passkeys are no second factors"
+    assert [each["provider"] for each in listed["identities"]] == ["email", "phone"]
 
 
 def test_users_are_listed_a_page_at_a_time(club: Club) -> None:

@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.protocol.answer import user_document
 from backstay.auth.sign_in import SignIn
-from backstay.auth.store.user_row import UserRow, factors_of, find_by_id, identities_of, key_of
+from backstay.auth.store.user_row import (
+    UserRow,
+    factors_of,
+    find_by_id,
+    identities_of,
+    key_of,
+    query_factors,
+    query_identities,
+)
 from backstay.errors import UserNotFound, UserNotUuid
 
 
@@ -50,13 +58,13 @@ async def describe(db: AsyncSession, sign_in: SignIn, user_id: Any) -> dict[str,
 
 async def describe_all(db: AsyncSession, sign_in: SignIn, users: Sequence[UserRow]) -> list[dict[str, Any]]:
     """The documents of many users, by two questions however many they are."""
-    identities = await _grouped(db, sign_in.tables.identities, users)
-    factors = await _grouped(db, sign_in.tables.factors, users)
+    tables, ids = sign_in.tables, [user.id for user in users]
+    identities = await _grouped(db, query_identities(tables).where(tables.identities.c.user_id.in_(ids)))
+    factors = await _grouped(db, query_factors(tables).where(tables.factors.c.user_id.in_(ids)))
     return [user_document(user, identities.get(user.id, ()), factors.get(user.id, ())) for user in users]
 
 
-async def _grouped(db: AsyncSession, table: sa.Table, users: Sequence[UserRow]) -> dict[Any, list[sa.RowMapping]]:
-    query = sa.select(table).where(table.c.user_id.in_([user.id for user in users])).order_by(table.c.created_at)
+async def _grouped(db: AsyncSession, query: sa.Select[Any]) -> dict[Any, list[sa.RowMapping]]:
     found: dict[Any, list[sa.RowMapping]] = {}
     for row in (await db.execute(query)).mappings():
         found.setdefault(row["user_id"], []).append(row)

@@ -14,7 +14,7 @@ from backstay.auth.programs.record import Record
 from backstay.auth.protocol.answer import with_providers
 from backstay.auth.steps.claims import own_claims
 from backstay.auth.store.tables import Tables
-from backstay.auth.store.user_row import key_of
+from backstay.auth.store.user_row import key_of, query_identities
 from backstay.dialects.dialect import Database
 from backstay.dialects.guarded.session import guarded_session
 from backstay.schema.caller import SERVICE
@@ -99,8 +99,8 @@ def _statements(tables: Tables, dialect: sa.Dialect) -> tuple[str, str]:
         **{each.name: each for each in keys.c},
     }
     key = sa.select(*[places[name] for name in _COLUMNS]).select_from(owned).where(keys.c.id == sa.bindparam("id"))
-    providers = sa.select(identities.c.provider).where(identities.c.user_id == sa.bindparam("user_id"))
-    providers = providers.order_by(identities.c.created_at)
+    providers = query_identities(tables).with_only_columns(identities.c.provider)
+    providers = providers.where(identities.c.user_id == sa.bindparam("user_id"))
     return str(key.compile(dialect=dialect)), str(providers.compile(dialect=dialect))
 
 

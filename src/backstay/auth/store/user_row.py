@@ -128,18 +128,27 @@ async def change(db: AsyncSession, tables: Tables, user_id: Any, now: datetime, 
 
 
 async def identities_of(db: AsyncSession, tables: Tables, user_id: Any) -> Sequence[sa.RowMapping]:
-    """Who a user is to other issuers, the oldest identity first."""
-    identities = tables.identities
-    query = sa.select(identities).where(identities.c.user_id == user_id).order_by(identities.c.created_at)
-    return (await db.execute(query)).mappings().all()
+    """Who a user is to other issuers, as :func:`query_identities` has them."""
+    query = query_identities(tables).where(tables.identities.c.user_id == user_id)
+    return list((await db.execute(query)).mappings())
 
 
 async def factors_of(db: AsyncSession, tables: Tables, user_id: Any) -> Sequence[sa.RowMapping]:
-    """The second factors of a user, the oldest first; passkeys are none."""
+    """The second factors of a user, as :func:`query_factors` has them."""
+    query = query_factors(tables).where(tables.factors.c.user_id == user_id)
+    return list((await db.execute(query)).mappings())
+
+
+def query_identities(tables: Tables) -> sa.Select[Any]:
+    """Select who users are to other issuers, the oldest identity first; of those made at one moment, by provider."""
+    identities = tables.identities
+    return sa.select(identities).order_by(identities.c.created_at, identities.c.provider, identities.c.id)
+
+
+def query_factors(tables: Tables) -> sa.Select[Any]:
+    """Select users' second factors, the oldest first; passkeys are none."""
     factors = tables.factors
-    query = sa.select(factors).where(factors.c.user_id == user_id, factors.c.kind != "passkey")
-    query = query.order_by(factors.c.created_at)
-    return (await db.execute(query)).mappings().all()
+    return sa.select(factors).where(factors.c.kind != "passkey").order_by(factors.c.created_at, factors.c.id)
 
 
 def query_users(tables: Tables) -> sa.Select[Any]:
