@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import httpx2
@@ -142,7 +141,7 @@ def test_a_code_that_comes_twice_ends_what_it_gave(granting: Granting) -> None:
     tokens = granting.redeem(client, code).json
     assert granting.reads(tokens["access_token"]) == [1, 2, 3]
     assert error_of(granting.redeem(client, code)) == (400, "invalid_grant")
-    time.sleep(0.8)
+    granting.run(asyncio.sleep(0.8))
     assert granting.reads(tokens["access_token"]) == 401
     assert error_of(granting.refresh(client, tokens["refresh_token"])) == (400, "invalid_grant")
 
