@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -15,7 +16,7 @@ def derive(secret: str, purpose: str) -> bytes:
     """A key of 32 bytes for one purpose (HKDF of RFC 5869 with SHA-256, one block).
 
     Arguments:
-        secret: the server's own (the setting ``auth_secret`` or ``jwt_secret``), which is not in the database.
+        secret: the server's own (the setting ``encryption_key`` or ``jwt_secret``), which is not in the database.
         purpose: what the key is for; different purposes have keys that tell nothing of each other.
     """
     extracted = hmac.digest(_SALT, secret.encode(), "sha256")
@@ -25,6 +26,12 @@ def derive(secret: str, purpose: str) -> bytes:
 def digest(token: str) -> str:
     """What is kept of a token that is too long to be guessed."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def challenge_of(verifier: str) -> str:
+    """The challenge that stands for a verifier of PKCE: S256 of RFC 7636."""
+    hashed = hashlib.sha256(verifier.encode("utf-8", "replace")).digest()
+    return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
 
 
 def keyed_digest(key: bytes, *parts: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +21,7 @@ from backstay.auth.grants.scopes import choose_own, narrow
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.revoked import Revoked
-from backstay.auth.secret import digest
+from backstay.auth.secret import challenge_of, digest
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
 from backstay.auth.store import sessions
@@ -171,8 +169,7 @@ def _bounds(sign_in: SignIn) -> Bounds:
 def _fits(verifier: str, challenge: str) -> bool:
     if not _VERIFIER.fullmatch(verifier):
         return False
-    shown = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-    return hmac.compare_digest(shown, challenge.encode())
+    return hmac.compare_digest(challenge_of(verifier).encode(), challenge.encode())
 
 
 GRANTS: Final[Mapping[str, Grant]] = {

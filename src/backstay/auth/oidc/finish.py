@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from backstay.auth.oidc.id_token import Believed, Expected, read_id_token, read_
 from backstay.auth.oidc.profile import Profile, from_claims
 from backstay.auth.oidc.refused import Declined, Refused
 from backstay.auth.oidc.remote import Metadata, Remote, is_issuer
+from backstay.auth.secret import digest
 from backstay.schema.providers.provider import Account
 
 _READ: Final = ("code", "state", "iss", "error", "error_description", "user")
@@ -127,7 +127,7 @@ async def read_native(
     """
     if remote.facts.account is not Account.OPENID:
         raise Refused("this provider has no ID tokens")
-    hashed = hashlib.sha256(nonce.encode("utf-8", "surrogatepass")).hexdigest() if nonce else None
+    hashed = digest(nonce) if nonce else None
     expected = Expected(clients=remote.facts.clients, nonce=hashed, access_token=access_token)
     believed = await read_id_token(remote, id_token, expected, now)
     return from_claims(remote.facts, believed.issuer, believed.subject, believed.claims, {})

@@ -7,11 +7,12 @@ nor the PKCE verifier, and cannot answer for the browser that began.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum
+
+from backstay.auth.secret import digest
 
 _BYTES = 32
 _BOUND = "b."
@@ -52,4 +53,4 @@ def new_state(*, bound: bool = True) -> str:
 
 def hash_state(state: str) -> str:
     """What is stored of a state."""
-    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest(state)

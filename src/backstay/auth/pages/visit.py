@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,7 +20,7 @@ from backstay.auth.pages.target import PREFIX, choose_next
 from backstay.auth.pages.templates import Templates
 from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.front import dispatch
-from backstay.auth.secret import keyed_digest, make_token
+from backstay.auth.secret import challenge_of, keyed_digest, make_token
 from backstay.auth.sign_in import SignIn
 from backstay.errors import ValidationFailed
 from backstay.schema.caller import ANONYMOUS
@@ -141,9 +139,7 @@ class Visit:
     def challenge(self) -> Mapping[str, str]:
         """By what the server knows this browser again when it comes back by a link (RFC 7636)."""
         self._remember()
-        digest = hashlib.sha256(self.verifier.encode()).digest()
-        text = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        return {"code_challenge": text, "code_challenge_method": "s256"}
+        return {"code_challenge": challenge_of(self.verifier), "code_challenge_method": "s256"}
 
     @property
     def verifier(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +10,7 @@ from uuid import UUID, uuid4
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.auth.secret import digest
+from backstay.auth.secret import challenge_of, digest
 from backstay.auth.store.tables import Tables
 from backstay.errors import BadCodeVerifier, FlowStateExpired, FlowStateNotFound, SignInError, ValidationFailed
 
@@ -124,9 +122,5 @@ async def redeem(
 
 
 def _fits(verifier: str, challenge: str, method: str | None) -> bool:
-    shown = verifier
-    if method != "plain":
-        shown = (
-            base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("utf-8", "replace")).digest()).decode().rstrip("=")
-        )
+    shown = verifier if method == "plain" else challenge_of(verifier)
     return hmac.compare_digest(shown.encode("utf-8", "replace"), challenge.encode())

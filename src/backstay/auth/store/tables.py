@@ -13,9 +13,6 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-INTERNAL: Final = "backstay_internal"
-"""What a table's ``info`` holds where it is Backstay's own."""
-
 _SERIAL: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -76,9 +73,7 @@ def declare(users: sa.Table) -> Tables:
         else:
             columns = _COLUMNS[entry.name](users)
             # A number is not used again when its row is deleted, so whoever has read up to one misses none.
-            made[entry.name] = sa.Table(
-                name, metadata, *columns, info={INTERNAL: True}, sqlite_autoincrement=entry.name in _NUMBERED
-            )
+            made[entry.name] = sa.Table(name, metadata, *columns, sqlite_autoincrement=entry.name in _NUMBERED)
     return Tables(**made)
 
 
@@ -88,11 +83,6 @@ def can_sign_in(users: sa.Table) -> bool:
     What is wrong with one that cannot is told by :func:`backstay.schema.check.check`.
     """
     return len(users.primary_key.columns) == 1 and {"id", "email", "created_at"} <= set(users.c.keys())
-
-
-def is_internal(table: sa.Table) -> bool:
-    """Whether a table is Backstay's own, which nobody may be served."""
-    return INTERNAL in table.info
 
 
 # Columns -----------------------------------------------------------------------------------------------------

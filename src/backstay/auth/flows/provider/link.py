@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.flows.provider.owner import add_identity
 from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.profile import Profile
 from backstay.auth.protocol.answer import Answer
@@ -17,7 +18,6 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.present import check_aal, find_present
-from backstay.auth.steps.users import make_identity
 from backstay.auth.store import identities
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, identities_of
 from backstay.errors import (
@@ -64,17 +64,7 @@ async def link(
     if refused is not None:
         return refused
     letter = notice("identity_linked", user, provider=profile.provider)
-    await make_identity(
-        db,
-        sign_in,
-        incoming,
-        user.id,
-        provider=profile.provider,
-        subject=profile.subject,
-        issuer=profile.issuer,
-        email=profile.email,
-        data=profile.data,
-    )
+    await add_identity(db, sign_in, incoming, user, profile)
     await _take_address(db, sign_in, incoming, user, profile)
     await note(db, sign_in, incoming, "identity_linked", user.id, {"provider": profile.provider, "by": "user"})
     return await find_by_id(db, sign_in.tables, user.id) or user, letter
