@@ -48,14 +48,6 @@ class FactorCodeWrong(SignInError):
     name = "mfa_verification_failed"
 
 
-class FactorRejected(SignInError):
-    """MFA verification was rejected"""
-
-    code = "BS60069"
-    status = 403
-    name = "mfa_verification_rejected"
-
-
 class FactorAddressMismatch(SignInError):
     """Challenge and verify IP addresses mismatch."""
 

@@ -12,11 +12,23 @@ from backstay.errors.sign_in import SignInError
 class OAuthError(SignInError):
     """The program's request cannot be answered.
 
-    ``error`` is the word by which programs tell errors apart.
+    ``error`` is the word by which programs tell errors apart; ``challenge`` the answer's ``WWW-Authenticate``.
     """
 
     code = "BS60130"
     error: ClassVar[str] = "invalid_request"
+    challenge: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        detail: Detail = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        shown = {} if self.challenge is None else {"www-authenticate": self.challenge}
+        super().__init__(message, detail=detail, hint=hint, headers={**shown, **(headers or {})})
 
 
 class ClientRequestInvalid(OAuthError):
@@ -32,17 +44,7 @@ class ClientUnknown(OAuthError):
     code = "BS60132"
     status = 401
     error = "invalid_client"
-
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        detail: Detail = None,
-        hint: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        shown = {"www-authenticate": 'Basic realm="backstay"', **(headers or {})}
-        super().__init__(message, detail=detail, hint=hint, headers=shown)
+    challenge = 'Basic realm="backstay"'
 
 
 class GrantInvalid(OAuthError):
@@ -121,17 +123,7 @@ class AccessTokenInvalid(OAuthError):
     code = "BS60143"
     status = 401
     error = "invalid_token"
-
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        detail: Detail = None,
-        hint: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        shown = {"www-authenticate": 'Bearer error="invalid_token"', **(headers or {})}
-        super().__init__(message, detail=detail, hint=hint, headers=shown)
+    challenge = 'Bearer error="invalid_token"'
 
 
 class RedirectInvalid(OAuthError):

@@ -97,14 +97,6 @@ class ProviderUnreachable(Outage):
     name: ClassVar[str] = "unexpected_failure"
 
 
-class SsoProviderNotFound(SignInError):
-    """No SSO provider assigned for this domain"""
-
-    code = "BS60060"
-    status = 404
-    name = "sso_provider_not_found"
-
-
 class SamlDisabled(SignInError):
     """SAML 2.0 is disabled"""
 
@@ -119,13 +111,6 @@ class Web3Disabled(SignInError):
     code = "BS60062"
     status = 422
     name = "web3_provider_disabled"
-
-
-class Web3ChainUnsupported(SignInError):
-    """Unsupported chain"""
-
-    code = "BS60063"
-    name = "web3_unsupported_chain"
 
 
 class OAuthClientNotFound(SignInError):

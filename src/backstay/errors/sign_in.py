@@ -95,13 +95,6 @@ class FeatureDisabled(SignInError):
     name = "feature_disabled"
 
 
-class UnexpectedAudience(SignInError):
-    """The token is meant for somebody else."""
-
-    code = "BS60008"
-    name = "unexpected_audience"
-
-
 # Signing in -----------------------------------------------------------------------------------------------------------
 
 
@@ -187,34 +180,6 @@ class AnonymousProviderDisabled(SignInError):
     name = "anonymous_provider_disabled"
 
 
-class EmailAddressInvalid(SignInError):
-    """Email address is invalid"""
-
-    code = "BS60020"
-    name = "email_address_invalid"
-
-
-class EmailAddressNotAuthorized(SignInError):
-    """Email address cannot be used as it is not authorized"""
-
-    code = "BS60021"
-    name = "email_address_not_authorized"
-
-
-class EmailAddressNotProvided(SignInError):
-    """The provider gave no e-mail address."""
-
-    code = "BS60022"
-    name = "email_address_not_provided"
-
-
-class CaptchaFailed(SignInError):
-    """captcha protection: request disallowed (no captcha_token found)"""
-
-    code = "BS60023"
-    name = "captcha_failed"
-
-
 # Passwords ------------------------------------------------------------------------------------------------------------
 
 
@@ -241,13 +206,6 @@ class ReauthenticationNotValid(SignInError):
     name = "reauthentication_not_valid"
 
 
-class CurrentPasswordRequired(SignInError):
-    """Current password required when setting new password."""
-
-    code = "BS60027"
-    name = "current_password_required"
-
-
 class CurrentPasswordInvalid(SignInError):
     """Current password required when setting new password."""
 
@@ -264,14 +222,6 @@ class CodeExpired(SignInError):
     code = "BS60029"
     status = 403
     name = "otp_expired"
-
-
-class CodesDisabled(SignInError):
-    """Signups not allowed for otp"""
-
-    code = "BS60030"
-    status = 422
-    name = "otp_disabled"
 
 
 class BadCodeVerifier(SignInError):
@@ -297,21 +247,6 @@ class FlowStateExpired(SignInError):
     name = "flow_state_expired"
 
 
-class FlowStateUsed(SignInError):
-    """State has already been used"""
-
-    code = "BS60034"
-    name = "flow_state_already_used"
-
-
-class InviteNotFound(SignInError):
-    """Invite not found"""
-
-    code = "BS60035"
-    status = 404
-    name = "invite_not_found"
-
-
 # Sessions and their tokens --------------------------------------------------------------------------------------------
 
 
@@ -321,14 +256,6 @@ class NoAuthorization(SignInError):
     code = "BS60036"
     status = 401
     name = "no_authorization"
-
-
-class BadJwt(SignInError):
-    """invalid JWT: unable to parse or verify signature"""
-
-    code = "BS60037"
-    status = 403
-    name = "bad_jwt"
 
 
 class NotAdmin(SignInError):
@@ -385,13 +312,6 @@ class RefreshTokenUsed(SignInError):
     name = "refresh_token_already_used"
 
 
-class RefreshSessionNotFound(SignInError):
-    """Invalid Refresh Token: No Valid Session Found"""
-
-    code = "BS60045"
-    name = "session_not_found"
-
-
 class RefreshSessionExpired(SignInError):
     """Invalid Refresh Token: Session Expired"""
 
@@ -416,14 +336,6 @@ class UserNotUuid(SignInError):
     code = "BS60048"
     status = 404
     name = "validation_failed"
-
-
-class UserManagedElsewhere(SignInError):
-    """This user is managed by another issuer."""
-
-    code = "BS60049"
-    status = 422
-    name = "user_sso_managed"
 
 
 # Limits ---------------------------------------------------------------------------------------------------------------
