@@ -112,7 +112,7 @@ class Database(Protocol):
         ...
 
     def waiting(self, writing: bool) -> tuple[int, float]:
-        """How many reads (or writes) wait for their turn, and for how many seconds the first has."""
+        """How many reads (or writes) wait, and for how many seconds one that comes now will, as far as is known."""
         ...
 
     async def fetch_whole(self, text: str, parameters: Sequence[Any], local: Local) -> Row | None:

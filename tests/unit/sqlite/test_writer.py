@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import Context
 from datetime import timedelta
@@ -10,9 +12,12 @@ from typing import Any
 
 import apsw
 import pytest
+import sqlalchemy as sa
 
 from backstay.dialects.dialect import Transaction
 from backstay.dialects.sqlite.connect import SQLite
+from backstay.dialects.sqlite.turn import Turn
+from backstay.dialects.sqlite.writer import Writer
 from backstay.errors import (
     BackstayError,
     CheckViolation,
@@ -59,6 +64,49 @@ async def test_concurrent_writes_share_commits(commits: list[int], open_database
     assert len({row[0][0] for row in rows}) == 200
     assert await count(database) == 200
     assert 1 <= len(commits) < 100
+
+
+async def test_those_who_are_not_committed_yet_wait_for_all_before_them(database: SQLite) -> None:
+    await asyncio.gather(*(database.write(steady) for _ in range(200)))
+    assert database.waiting(True) == (0, 0.0)
+    running, ends = threading.Event(), threading.Event()
+
+    async def blocks(transaction: Transaction) -> None:
+        running.set()
+        ends.wait()
+
+    first = asyncio.create_task(database.write(blocks))
+    await asyncio.to_thread(running.wait)
+    one, alone = database.waiting(True)
+    others = [asyncio.create_task(database.write(steady)) for _ in range(99)]
+    await asyncio.sleep(0)
+    many, together = database.waiting(True)
+    ends.set()
+    await asyncio.gather(first, *others)
+    assert (one, many) == (1, 100)
+    # By the pace of those 200, which slept for a millisecond each; the first one's age is less than that.
+    assert 0.0005 < alone < 0.1
+    assert together >= 100 * alone
+    assert database.waiting(True) == (0, 0.0)
+
+
+async def steady(transaction: Transaction) -> None:
+    time.sleep(0.001)
+
+
+async def test_the_first_tells_for_how_long_there_is_no_turn() -> None:
+    turn = Turn()
+    writer = Writer(turn, 10, sa.MetaData())
+    writer.start(apsw.Connection(":memory:"))
+    await turn.take_in_loop(1)
+    waiting = asyncio.create_task(writer.run(steady))
+    await asyncio.sleep(0.1)
+    many, waited = writer.waiting()
+    turn.release()
+    await waiting
+    writer.close()
+    assert many == 1
+    assert waited > 0.05
 
 
 async def test_a_failing_work_does_not_harm_its_neighbours(database: SQLite, run: Run) -> None:

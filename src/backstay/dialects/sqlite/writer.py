@@ -35,6 +35,8 @@ _BEGIN, _UNDO, _END = "SAVEPOINT backstay_work", "ROLLBACK TO backstay_work", "R
 _MOST_WORKS = 512
 _LONGEST_BATCH = 0.05  # seconds: other processes wait meanwhile
 _MOST_WAITING = 10_000
+_STEADY = 32
+"""Works after which the pace is half the new one."""
 
 
 class Door:
@@ -121,6 +123,9 @@ class Writer:
         self._closing = False
         self._connection: apsw.Connection | None = None
         self._thread: threading.Thread | None = None
+        self._unanswered = 0
+        self._pace = 0.0
+        self._batch_lasted = 0.0
 
     def start(self, connection: apsw.Connection) -> None:
         """Begin to write on a connection, which the writer owns from now on."""
@@ -159,9 +164,17 @@ class Writer:
             raise
 
     def waiting(self) -> tuple[int, float]:
-        """How many works wait for the thread, and for how many seconds the first has."""
+        """How many works are not committed yet, and how many seconds the last of them waits for those before it.
+
+        The queue itself empties a batch at a time, and is short whenever one has just begun. So it is reckoned from the
+        pace of the last batch, without its commit, which all share; and the first one's age tells where there is no
+        batch, for want of a turn.
+        """
         with self._changed:
-            return (len(self._queue), monotonic() - self._queue[0].since) if self._queue else (0, 0.0)
+            if not self._queue:
+                return self._unanswered, self._unanswered * self._pace
+            many = len(self._queue) + self._unanswered
+            return many, max(many * self._pace, monotonic() - self._queue[0].since - self._batch_lasted)
 
     def close(self) -> None:
         """Finish what waits, move the log into the file, and close the connection."""
@@ -177,7 +190,11 @@ class Writer:
     def _serve(self, connection: apsw.Connection, among: FileTurn) -> None:
         try:
             while self._wait_for_work():
-                _tell(self._commit_batch(connection, among))
+                began = monotonic()
+                batch = self._commit_batch(connection, among)
+                self._batch_lasted = monotonic() - began
+                self._unanswered = 0
+                _tell(batch)
         finally:
             with self._changed:
                 self._closing = True
@@ -222,13 +239,18 @@ class Writer:
         while len(batch) < _MOST_WORKS and monotonic() - began < _LONGEST_BATCH:
             waiting = self._take_one()
             if waiting is None:
-                return
+                break
+            self._unanswered = len(batch) + 1
             if self._run_one(connection, waiting):
                 batch.append(waiting)
             else:
                 self._put_back(batch)
                 batch[:] = [waiting]
                 return
+        if batch:
+            # A small batch says little: its one work may have waited for the interpreter.
+            many = len(batch)
+            self._pace += ((monotonic() - began) / many - self._pace) * many / (many + _STEADY)
 
     def _run_one(self, connection: apsw.Connection, waiting: Waiting) -> bool:
         """Run a work in its savepoint. Returns whether the transaction around it still stands."""

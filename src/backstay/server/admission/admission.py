@@ -18,7 +18,7 @@ from backstay.server.asgi import Scope
 from backstay.server.lifespan import LIVE, READY
 
 Waiting: TypeAlias = Callable[[bool], tuple[int, float]]
-"""How many wait for the database and how long the first has; of reads, or (True) of writes."""
+"""How many wait for the database, and how long one that comes now will; of reads, or (True) of writes."""
 
 TICK: Final = 0.02
 """Seconds between two looks."""

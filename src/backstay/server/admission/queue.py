@@ -51,7 +51,7 @@ class Queue:
 
         Arguments:
             many: how many wait.
-            waited: seconds for which the first of them has.
+            waited: seconds that one that comes now will, as far as is known.
             now: the time.
         """
         if self.shedding:
