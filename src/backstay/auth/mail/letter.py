@@ -62,5 +62,5 @@ class Letter:
         }
 
 
-VARIABLES: Final = frozenset({"site_name", "site_url", *Letter(kind="code", to="").variables()})
+VARIABLES: Final = frozenset({"site_name", "site_url", *Letter(kind="recovery", to="").variables()})
 """Every name that a template may use."""

@@ -14,7 +14,6 @@ MailKind: TypeAlias = Literal[
     "invite",
     "email_change",
     "reauthentication",
-    "code",
     "password_changed",
     "email_changed",
     "phone_changed",
@@ -23,7 +22,7 @@ MailKind: TypeAlias = Literal[
     "factor_enrolled",
     "factor_removed",
 ]
-"""What a mail is for. The first seven carry a link or a code; the others only tell what has happened."""
+"""What a mail is for. The first six carry a link or a code; the others only tell what has happened."""
 
 KINDS: Final[tuple[MailKind, ...]] = get_args(MailKind)
 

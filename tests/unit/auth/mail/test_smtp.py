@@ -23,7 +23,7 @@ from mailing import MailServer, certificates
 
 def mail(**given: Any) -> Mail:
     words = {"to": "ada@example.com", "subject": "Grüße", "text": "Grüße, 123456\n.\n", "html": "<p>Grüße</p>"}
-    return Mail(**{"kind": "code", **words, **given})
+    return Mail(**{"kind": "reauthentication", **words, **given})
 
 
 def smtp(url: str, **options: Any) -> Smtp:
@@ -171,7 +171,7 @@ def test_a_server_that_was_killed_gets_the_mail_when_it_is_back() -> None:
         with MailServer(port):
             pass
         for number in range(5):
-            post.post(Letter(kind="code", to=f"user{number}@example.com", code="123456"))
+            post.post(Letter(kind="reauthentication", to=f"user{number}@example.com", code="123456"))
         while len(delays) < 5:
             await asyncio.sleep(0.01)
         with MailServer(port) as server:
@@ -196,7 +196,7 @@ async def test_a_slow_server_is_given_up_and_the_loop_goes_on() -> None:
             templates = Templates(site_name="Hiring", site_url="https://app.example.com")
             mailer = smtp(f"smtp://127.0.0.1:{server.port}", timeout=0.3)
             post = PostOffice(templates, mailer=mailer, waits=())
-            post.post(Letter(kind="code", to="ada@example.com", code="123456"))
+            post.post(Letter(kind="reauthentication", to="ada@example.com", code="123456"))
             while post.waiting:
                 began = time.perf_counter()
                 await asyncio.sleep(0.001)
