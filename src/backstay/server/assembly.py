@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.about import __version__
 from backstay.auth.identify import identify, in_database
-from backstay.auth.keys import SIGN_IN, read_keys
+from backstay.auth.keys import read_keys
 from backstay.auth.pulse import Pulse
 from backstay.auth.signing import read_signer
 from backstay.auth.verified import VerifiedTokens
@@ -117,7 +117,7 @@ class Assembly:
         if self.signer.has_keys:
             starting.append(self._renewal.start)
         if self.sign_in is not None:
-            front_ends.append(FrontEnd(SIGN_IN, self.sign_in.answer, self.sign_in.render, is_open=self.sign_in.is_open))
+            front_ends += self.sign_in.front_ends
             starting += [self.sign_in.start, self.sign_in.revocations.start]
             stopping.insert(0, self.sign_in.stop)
         beside = [Mount(path, self._introduced(application)) for path, application in mounts]

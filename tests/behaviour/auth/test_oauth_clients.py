@@ -99,6 +99,25 @@ def test_the_server_tells_where_everything_is(granting: Granting) -> None:
     assert both["token_endpoint"] == told["token_endpoint"] == f"{ISSUER}/oauth/token"
 
 
+@pytest.mark.parametrize("document", ["oauth-authorization-server", "openid-configuration"])
+def test_what_the_server_tells_is_at_the_root_of_the_host_too(granting: Granting, document: str) -> None:
+    """RFC 8414 3.1: between host and path of the issuer."""
+    origin = "https://app.example.com"
+    below = granting.ask("GET", f"/auth/v1/.well-known/{document}", origin=origin)
+    at_root = granting.ask("GET", f"/.well-known/{document}/auth/v1", origin=origin)
+    assert (at_root.status, at_root.headers, at_root.body) == (200, below.headers, below.body)
+    assert "access-control-allow-origin" in at_root.headers
+    # Whoever shows a token that is over finds it all the same.
+    assert granting.ask("GET", f"/.well-known/{document}/auth/v1", key="over").status == 200
+    assert granting.ask("POST", f"/.well-known/{document}/auth/v1", {}).status == 405
+    for path in (
+        f"/.well-known/{document}",
+        f"/.well-known/{document}/auth/v1/user",
+        f"/.well-known/{document}/auth/v2",
+    ):
+        assert granting.ask("GET", path).status == 404
+
+
 @pytest.fixture
 def agency(database_url: str) -> Iterator[Agency]:
     """The agency, where programs of others have no business."""
@@ -108,6 +127,7 @@ def agency(database_url: str) -> Iterator[Agency]:
 
 def test_nothing_is_there_while_it_is_switched_off(agency: Agency) -> None:
     ada = agency.sign_up("ada@example.com")
+    assert agency.ask("GET", "/.well-known/oauth-authorization-server/auth/v1").json["code"] == "feature_disabled"
     for method, path, key in (
         ("GET", "/oauth/authorize?client_id=x", None),
         ("POST", "/oauth/token", None),

@@ -6,12 +6,14 @@ What it needs is loaded with the first request to it: an application that nobody
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from backstay.auth.factors.passkey import require_passkeys
 from backstay.auth.factors.seal import sealing_keys
+from backstay.auth.keys import SIGN_IN
 from backstay.auth.revoked import Revocations
 from backstay.auth.signing import Signer
 from backstay.auth.store.tables import declare
@@ -24,6 +26,7 @@ from backstay.schema.caller import Caller
 from backstay.schema.declaration import Auth
 from backstay.schema.exchange import Request
 from backstay.schema.served import Schema
+from backstay.server.edge import FrontEnd
 from backstay.server.sign_in.programs import Programs
 from backstay.settings import Settings
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from backstay.auth.mail.office import PostOffice
     from backstay.auth.sign_in import SignIn
 
+_DISCOVERY: Final = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+"""What clients look for at the root of the host, too: with the issuer's path behind it (RFC 8414 3.1)."""
 _KEPT: Final = timedelta(days=30)
 """How long browsers keep a session that nobody uses, where the settings bound it in no other way."""
 
@@ -145,6 +150,20 @@ class SignInFront:
         from backstay.auth.protocol.front import answer_sign_in
 
         return Response(*await answer_sign_in(self.sign_in, request, caller))
+
+    @property
+    def front_ends(self) -> list[FrontEnd]:
+        """Its protocol, and what clients look for at the root of the host."""
+        return [
+            FrontEnd(SIGN_IN, self.answer, self.render, is_open=self.is_open),
+            *(self._at_root(each) for each in _DISCOVERY),
+        ]
+
+    def _at_root(self, document: str) -> FrontEnd:
+        async def answer(request: Request, caller: Caller) -> Response:
+            return await self.answer(replace(request, path=f"{document}{request.path}"), caller)
+
+        return FrontEnd(f"{document}{SIGN_IN}", answer, self.render, is_open=lambda method, path: True)
 
     def is_open(self, method: str, path: str) -> bool:
         """Whether anybody may ask here, as for a new token in the place of one that is no good any more."""
