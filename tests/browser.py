@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from asking import Agency
 from behaviour.door import Answer, call
 from signing_in import Club
 
@@ -61,13 +62,15 @@ class Browser:
     """Somebody's browser.
 
     Arguments:
-        club: where they go.
+        club: where they go; an agency will do.
         home: under which address.
+        address: from which one; None: nobody knows.
     """
 
-    def __init__(self, club: Club, home: str = HOME) -> None:
+    def __init__(self, club: Club | Agency, home: str = HOME, *, address: str | None = None) -> None:
         self.club = club
         self.home = home
+        self.address = address
         self.cookies: dict[str, str] = {}
         self.set: list[str] = []
         self.last: Answer | None = None
@@ -95,7 +98,7 @@ class Browser:
             sent["content-length"] = str(len(content))
         where, _, query = path.removeprefix(self.home).partition("?")
         lines = [(name.encode(), value.encode()) for name, value in sent.items()]
-        answer = await call(self.club.app, method, where.encode(), query.encode(), lines, content)
+        answer = await call(self.club.app, method, where.encode(), query.encode(), lines, content, self.address)
         self._take(answer)
         self.last = answer
         return answer
@@ -105,7 +108,7 @@ class Browser:
         assert self.last is not None
         return Page(self.last.body.decode())
 
-    def fill(self, action: str, **fields: str) -> Answer:
+    def fill(self, action: str, /, **fields: str) -> Answer:
         """Fill in the form of the page that is shown, and send it."""
         return self.submit(self.form(action), **fields)
 

@@ -111,10 +111,14 @@ class Settings:
     oauth_server: bool = _setting(False, "Let programs of others act for users who allow it (OAuth 2.1).")
     oauth_registration: bool = _setting(False, "Let such programs register themselves.")
     oauth_consent_url: str = _setting(
-        "", "Page on which users allow programs what they ask for; empty: /oauth/consent of site_url."
+        "",
+        "Page on which users allow programs what they ask for; empty: that of the hosted pages, or, without them, "
+        "/oauth/consent of site_url.",
     )
     oauth_device_url: str = _setting(
-        "", "Page on which users type the code that a device shows; empty: /oauth/device of site_url."
+        "",
+        "Page on which users type the code that a device shows; empty: that of the hosted pages, or, without them, "
+        "/oauth/device of site_url.",
     )
     oauth_session_life: timedelta = _setting(
         timedelta(days=90), "How long such a program may act for a user before it must ask again."

@@ -20,7 +20,7 @@ from backstay.auth.limits.admit import admit_refresh
 from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.redirect import add_query, site_of
+from backstay.auth.steps.redirect import add_query, page_of
 from backstay.errors import ClientRequestInvalid, LoginRequired, OAuthError, RedirectInvalid, ResponseTypeUnsupported
 
 DECISION_LIFE: Final = timedelta(minutes=10)
@@ -76,7 +76,7 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
             nonce=wanted.nonce,
             always_ask=wanted.always_ask,
         )
-    page = sign_in.settings.oauth_consent_url or f"{site_of(sign_in).rstrip('/')}/oauth/consent"
+    page = page_of(sign_in, sign_in.settings.oauth_consent_url, "consent")
     return redirect(add_query(page, {"authorization_id": str(id)}), 302)
 
 

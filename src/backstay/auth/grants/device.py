@@ -25,7 +25,7 @@ from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.secret import digest, keyed_digest, make_token
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.present import check_aal, find_present
-from backstay.auth.steps.redirect import add_query, site_of
+from backstay.auth.steps.redirect import add_query, page_of
 from backstay.errors import (
     AccessDenied,
     AnonymousNotAllowed,
@@ -75,7 +75,7 @@ async def begin_device(sign_in: SignIn, incoming: Incoming) -> Answer:
         }
         await db.execute(sa.insert(sign_in.tables.device_codes).values(values))
     shown = f"{user_code[:4]}-{user_code[4:]}"
-    page = sign_in.settings.oauth_device_url or f"{site_of(sign_in).rstrip('/')}/oauth/device"
+    page = page_of(sign_in, sign_in.settings.oauth_device_url, "device")
     return Answer(
         {
             "device_code": device_code,

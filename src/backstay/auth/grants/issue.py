@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -24,6 +24,13 @@ ACCESS_TOKEN: Final = "at+jwt"
 """The header ``typ`` of an access token (RFC 9068)."""
 _HELD_BACK: Final[Mapping[str, str]] = {"email": "email", "phone": "phone", "user_metadata": "profile"}
 """Claims of users' own tokens that a client's tokens have only in a scope."""
+
+
+def longest(sign_in: SignIn) -> timedelta:
+    """How long a client may act for a user before it has to ask again: never without an end (ASVS 10.4.8)."""
+    settings = sign_in.settings
+    lives = [each for each in (settings.session_life, settings.oauth_session_life) if each > timedelta(0)]
+    return min(lives, default=timedelta(days=90))
 
 
 async def begin(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_programs, read_form, require
 from backstay.auth.grants.client import Client, authenticate, check_grant
 from backstay.auth.grants.device import grant_by_device
-from backstay.auth.grants.issue import begin, tell_own_token, tell_tokens
+from backstay.auth.grants.issue import begin, longest, tell_own_token, tell_tokens
 from backstay.auth.grants.metadata import CODE, DEVICE, OWN, REFRESH
 from backstay.auth.grants.scopes import choose_own, narrow
 from backstay.auth.protocol.answer import Answer
@@ -160,10 +159,8 @@ async def _note(db: AsyncSession, sign_in: SignIn, incoming: Incoming, session: 
 
 
 def _bounds(sign_in: SignIn) -> Bounds:
-    """How long clients' sessions live: never without an end (ASVS 10.4.8)."""
     settings = sign_in.settings
-    lives = [each for each in (settings.session_life, settings.oauth_session_life) if each > timedelta(0)]
-    return Bounds(settings.refresh_reuse, settings.session_idle, min(lives, default=timedelta(days=90)))
+    return Bounds(settings.refresh_reuse, settings.session_idle, longest(sign_in))
 
 
 def _fits(verifier: str, challenge: str) -> bool:

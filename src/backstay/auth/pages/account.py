@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+from backstay.auth.grants.scopes import offered
 from backstay.auth.pages.factor import verified
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import ACCOUNT
-from backstay.auth.pages.visit import Visit, link_to
+from backstay.auth.pages.visit import Visit, for_users
 from backstay.auth.protocol.answer import Answer
-from backstay.errors import BackstayError, TokenSessionNotFound, TokenUserNotFound
+from backstay.errors import BackstayError
 
-_DONE = ("factor", "password", "session")
+_DONE = ("factor", "grant", "password", "session")
 
 
+@for_users
 async def show_account(visit: Visit) -> Answer:
     """``GET /auth/account``."""
     return await _account_page(visit)
 
 
 async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
-    if not visit.is_signed_in:
-        return visit.go(f"{link_to('sign-in')}?next={ACCOUNT}")
-    try:
-        user = await visit.ask("GET", "/user")
-        sessions = await visit.ask("GET", "/sessions")
-    except (TokenSessionNotFound, TokenUserNotFound):
-        visit.leave()
-        return visit.go(f"{link_to('sign-in')}?next={ACCOUNT}")
+    user = await visit.ask("GET", "/user")
+    sessions = await visit.ask("GET", "/sessions")
+    grants = await visit.ask("GET", "/user/oauth/grants") if visit.sign_in.settings.oauth_server else []
     done = visit.query.get("done", "")
     return visit.show(
         "account",
@@ -36,6 +35,7 @@ async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
         factors=verified(user.get("factors", ())),
         may_have_factors=visit.sign_in.auth.mfa,
         sessions=[_session(each) for each in sessions],
+        grants=[_grant(each, offered(visit.sign_in)) for each in grants],
         done=done if done in _DONE else "",
     )
 
@@ -45,10 +45,15 @@ def _session(session: dict[str, Any]) -> dict[str, Any]:
     return {**session, **{name: session[name][:16].replace("T", " ") for name in ("created_at", "refreshed_at")}}
 
 
+def _grant(grant: dict[str, Any], meanings: Mapping[str, str]) -> dict[str, Any]:
+    """What a program may do, in words, and since which day."""
+    words = [meanings.get(name, name) for name in grant["scopes"]]
+    return {**grant, "words": words, "granted_at": grant["granted_at"][:10]}
+
+
+@for_users
 async def end_session(visit: Visit) -> Answer:
     """``POST /auth/sessions``: end a session of the user's, or all the others, by the password (ASVS 7.5.2)."""
-    if not visit.is_signed_in:
-        return visit.go(f"{link_to('sign-in')}?next={ACCOUNT}")
     which = visit.form.get("end", "")
     if not which:
         return await _account_page(visit, Fault("end", "Choose what to end.", 422))
@@ -59,3 +64,13 @@ async def end_session(visit: Visit) -> Answer:
     except BackstayError as error:
         return await _account_page(visit, explain(error))
     return visit.go(f"{ACCOUNT}?done=session")
+
+
+@for_users
+async def take_back(visit: Visit) -> Answer:
+    """``POST /auth/grants``: from now on a program can do nothing for the user (ASVS 10.7.3)."""
+    try:
+        await visit.ask("DELETE", "/user/oauth/grants", query=urlencode({"client_id": visit.form.get("client_id", "")}))
+    except BackstayError as error:
+        return await _account_page(visit, explain(error))
+    return visit.go(f"{ACCOUNT}?done=grant")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import ACCOUNT, choose_next
-from backstay.auth.pages.visit import Visit, link_to
+from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.errors import BackstayError
 
@@ -35,14 +35,13 @@ def factor_link(asked: str) -> str:
 # Showing one ---------------------------------------------------------------------------------------------------
 
 
+@for_users
 async def show_mfa(visit: Visit) -> Answer:
     """``GET /auth/mfa``."""
     return await _mfa_page(visit)
 
 
 async def _mfa_page(visit: Visit, fault: Fault | None = None, *, challenge: str = "", factor: str = "") -> Answer:
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     user = await visit.ask("GET", "/user")
     found = verified(user.get("factors", ()))
     if visit.claims.get("aal") == "aal2" or not found:
@@ -51,10 +50,9 @@ async def _mfa_page(visit: Visit, fault: Fault | None = None, *, challenge: str 
     return visit.show("mfa", fault=fault, factors=typed or found, challenge=challenge, chosen=factor)
 
 
+@for_users
 async def use_factor(visit: Visit) -> Answer:
     """``POST /auth/mfa``: the code of a factor, or a code of recovery; with ``send`` a code goes to a phone first."""
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     form = visit.form
     sent_for, factor, challenge = form.get("send", ""), form.get("factor", ""), form.get("challenge", "")
     try:
@@ -81,10 +79,9 @@ async def _answer(visit: Visit, factor: str, challenge: str) -> Any:
 # Having one ----------------------------------------------------------------------------------------------------
 
 
+@for_users
 async def enroll(visit: Visit) -> Answer:
     """``POST /auth/factors``: a new authenticator app; its secret is shown this once."""
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     name = visit.form.get("name", "").strip()
     try:
         made = await visit.ask("POST", "/factors", {"factor_type": "totp", "friendly_name": name})
@@ -97,10 +94,9 @@ def _enroll_page(visit: Visit, factor: str, told: Mapping[str, str] | None, faul
     return visit.show("factor", fault=fault, factor=factor, told=told)
 
 
+@for_users
 async def confirm(visit: Visit) -> Answer:
     """``POST /auth/factor``: the first code of a new factor, or its end."""
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     form = visit.form
     factor = form.get("factor", "")
     try:

@@ -26,6 +26,8 @@ _FIELDS: Final[dict[type[BackstayError], tuple[str, str]]] = {
     errors.EnrollingNeedsAal2: (ALL, "Use your second factor first."),
     errors.RemovingNeedsAal2: (ALL, "Use your second factor first."),
     errors.NotThere: (ALL, "There is no such thing any more."),
+    errors.ConsentNotFound: (ALL, "There is no such thing any more."),
+    errors.OAuthAuthorizationNotFound: ("user_code", "No device shows this code, or not any more. Look again."),
     errors.UserBanned: (ALL, "This account is closed for now."),
     errors.UserExists: ("email", "There is an account with this address already."),
     errors.SignUpDisabled: (ALL, "Nobody can sign up here at the moment."),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from backstay.auth.pages import account, enter, factor, prove, provider
+from backstay.auth.pages import account, consent, enter, factor, prove, provider
 from backstay.auth.pages.templates import STYLES
-from backstay.auth.pages.visit import Site, Visit
+from backstay.auth.pages.visit import Page, Site, Visit
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.front import write
 from backstay.errors import BackstayError, CrossSite, MethodNotAllowed, NotThere
@@ -16,7 +16,7 @@ from backstay.schema.exchange import Request
 MOST_BYTES: Final = 64 * 1024
 """Most bytes of a form."""
 
-_PAGES: Final[Mapping[str, Mapping[str, Callable[[Visit], Awaitable[Answer]]]]] = {
+_PAGES: Final[Mapping[str, Mapping[str, Page]]] = {
     "/sign-in": {"GET": enter.show_sign_in, "POST": enter.sign_in},
     "/sign-up": {"GET": enter.show_sign_up, "POST": enter.sign_up},
     "/sign-out": {"POST": enter.sign_out},
@@ -31,6 +31,9 @@ _PAGES: Final[Mapping[str, Mapping[str, Callable[[Visit], Awaitable[Answer]]]]] 
     "/factor": {"POST": factor.confirm},
     "/account": {"GET": account.show_account},
     "/sessions": {"POST": account.end_session},
+    "/grants": {"POST": account.take_back},
+    "/consent": {"GET": consent.show_consent, "POST": consent.decide},
+    "/device": {"GET": consent.show_device, "POST": consent.meet_device},
 }
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from backstay.auth.pages.factor import factor_link, needs_factor
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import arrival_url, choose_next
-from backstay.auth.pages.visit import Visit, link_to
+from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.steps.address import read_email
 from backstay.errors import BackstayError, InsufficientAal, SignInError, ValidationFailed
@@ -131,10 +131,9 @@ def came_by_mail(visit: Visit) -> bool:
     return not _PROVEN_BY_MAIL.isdisjoint(methods)
 
 
+@for_users
 async def show_password(visit: Visit) -> Answer:
     """``GET /auth/password``."""
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     return _password_page(visit)
 
 
@@ -142,10 +141,9 @@ def _password_page(visit: Visit, fault: Fault | None = None) -> Answer:
     return visit.show("password", fault=fault, needs_current=not came_by_mail(visit), address=visit.claims.get("email"))
 
 
+@for_users
 async def change_password(visit: Visit) -> Answer:
     """``POST /auth/password``. All other sessions of the user end."""
-    if not visit.is_signed_in:
-        return visit.go(link_to("sign-in"))
     form = visit.form
     if not form.get("password"):
         return _password_page(visit, Fault("password", "Choose a new password.", 422))

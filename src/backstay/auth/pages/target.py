@@ -6,10 +6,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.redirect import ARRIVAL, choose_redirect, is_safe
+from backstay.auth.steps.redirect import ARRIVAL, PAGES, choose_redirect, is_safe
 
-PREFIX: Final = "/auth"
-ACCOUNT: Final = f"{PREFIX}/account"
+ACCOUNT: Final = f"{PAGES}/account"
 _LONGEST: Final = 2000
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from functools import cached_property, wraps
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -16,13 +16,14 @@ from backstay.auth.cookies.jar import Name, SetCookie
 from backstay.auth.cookies.origin import origin_of
 from backstay.auth.cookies.welcome import Cookies, Welcome
 from backstay.auth.pages.faults import Fault
-from backstay.auth.pages.target import PREFIX, choose_next
+from backstay.auth.pages.target import choose_next
 from backstay.auth.pages.templates import Templates
 from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.front import dispatch
 from backstay.auth.secret import challenge_of, keyed_digest, make_token
 from backstay.auth.sign_in import SignIn
-from backstay.errors import ValidationFailed
+from backstay.auth.steps.redirect import PAGES
+from backstay.errors import TokenSessionNotFound, TokenUserNotFound, ValidationFailed
 from backstay.schema.caller import ANONYMOUS
 from backstay.schema.exchange import Request
 
@@ -198,6 +199,15 @@ class Visit:
         sent = redirect(target)
         return Answer(None, sent.status, (*sent.headers, ("cache-control", "no-store"), *self._lines))
 
+    def pass_on(self, target: str) -> Answer:
+        """Send the browser on to another application, by way of a page.
+
+        Browsers hold a form to its policy on the whole way that its answer sends them, and where another application
+        sends them from its address is not ours to say.
+        """
+        page = self.show("leave", target=target)
+        return replace(page, headers=(*page.headers, ("refresh", f"0;url={target}")))
+
     def _remember(self) -> None:
         if not self._is_known:
             self._is_known = True
@@ -214,9 +224,31 @@ class Visit:
         return (("content-security-policy", policy), *_HARDENED)
 
 
+Page: TypeAlias = Callable[[Visit], Awaitable[Answer]]
+
+
+def for_users(page: Page) -> Page:
+    """A page for users alone: whoever is not signed in, or not any more, does that first, and comes back to it."""
+
+    @wraps(page)
+    async def answer(visit: Visit) -> Answer:
+        if visit.is_signed_in:
+            try:
+                return await page(visit)
+            except (TokenSessionNotFound, TokenUserNotFound):
+                visit.leave()
+        request = visit.request
+        if request.method == "POST":
+            return visit.go(link_to("sign-in"))
+        back = link_to(request.path.removeprefix("/")) + (f"?{request.query}" if request.query else "")
+        return visit.go(f"{link_to('sign-in')}?next={quote(back, safe='/')}")
+
+    return answer
+
+
 def link_to(page: str) -> str:
     """The path of a page."""
-    return f"{PREFIX}/{page}"
+    return f"{PAGES}/{page}"
 
 
 def _read(text: str) -> Mapping[str, str]:

@@ -13,8 +13,10 @@ from backstay.auth.sign_in import SignIn
 from backstay.errors import BackstayError
 
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
-ARRIVAL: Final = "/auth/arrive"
-"""The hosted page that browsers come back to."""
+PAGES: Final = "/auth"
+"""Where the hosted pages are."""
+ARRIVAL: Final = f"{PAGES}/arrive"
+"""The one that browsers come back to."""
 _FORBIDDEN: Final = frozenset({"javascript", "data", "vbscript", "file", "blob", "about", ""})
 
 
@@ -65,6 +67,19 @@ def _is_page(sign_in: SignIn, wanted: SplitResult) -> bool:
 def site_of(sign_in: SignIn) -> str:
     """The address of the application's own site."""
     return sign_in.settings.site_url or sign_in.settings.public_url or "http://localhost:3000"
+
+
+def page_of(sign_in: SignIn, chosen: str, name: str) -> str:
+    """The address of a page on which users decide: the application's own, else the hosted one, else the site's.
+
+    Arguments:
+        sign_in: whose settings hold.
+        chosen: what a setting says of it.
+        name: what the page is called.
+    """
+    settings = sign_in.settings
+    hosted = f"{settings.public_url.rstrip('/')}{PAGES}/{name}" if settings.pages else ""
+    return chosen or hosted or f"{site_of(sign_in).rstrip('/')}/oauth/{name}"
 
 
 def add_query(url: str, values: Mapping[str, str]) -> str:

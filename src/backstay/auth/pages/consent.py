@@ -1,0 +1,112 @@
+"""The pages on which users let programs of others act for them: their consent, and the code that a device shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from backstay.auth.grants.ask import check_enabled
+from backstay.auth.grants.client import DYNAMIC, find_client
+from backstay.auth.grants.issue import longest
+from backstay.auth.pages.factor import factor_link
+from backstay.auth.pages.faults import Fault, explain
+from backstay.auth.pages.visit import Visit, for_users, link_to
+from backstay.auth.protocol.answer import Answer
+from backstay.errors import BackstayError, InsufficientAal, OAuthAuthorizationNotFound
+
+_DONE: Final = ("approve", "deny")
+_LONGEST_CODE: Final = 40
+
+
+@for_users
+async def show_consent(visit: Visit) -> Answer:
+    """``GET /auth/consent``: who asks for what; a program that the user has let do all this before goes on at once."""
+    id = visit.query.get("authorization_id", "")
+    try:
+        asked = await visit.ask("GET", _path(id))
+    except (InsufficientAal, OAuthAuthorizationNotFound) as error:
+        return _refused(visit, id, error)
+    if "redirect_url" in asked:
+        return visit.pass_on(asked["redirect_url"])
+    address = urlsplit(asked["redirect_uri"])
+    return visit.show(
+        "consent",
+        asked=asked,
+        scheme=address.scheme,
+        host=address.netloc,
+        life=_words(longest(visit.sign_in)),
+        unchecked=await _is_unchecked(visit, asked["client"]["id"]),
+        who=asked["user"]["email"] or visit.claims.get("phone"),
+    )
+
+
+@for_users
+async def decide(visit: Visit) -> Answer:
+    """``POST /auth/consent``: the user's answer goes to the program, as the browser does; a device asks for its own."""
+    id, action = visit.form.get("authorization_id", ""), visit.form.get("action", "")
+    try:
+        sent = await visit.ask("POST", f"{_path(id)}/consent", {"action": action})
+    except (InsufficientAal, OAuthAuthorizationNotFound) as error:
+        return _refused(visit, id, error)
+    if not sent["redirect_url"]:
+        return visit.go(f"{link_to('device')}?done={action}")
+    return visit.pass_on(sent["redirect_url"])
+
+
+def _path(id: str) -> str:
+    return f"/oauth/authorizations/{quote(id, safe='')}"
+
+
+def _consent_link(id: str) -> str:
+    return f"{link_to('consent')}?{urlencode({'authorization_id': id})}"
+
+
+def _refused(visit: Visit, id: str, error: BackstayError) -> Answer:
+    if isinstance(error, InsufficientAal):
+        return visit.go(factor_link(_consent_link(id)))
+    return visit.show("told", status=error.status, reason="asked")
+
+
+async def _is_unchecked(visit: Visit, client_id: str) -> bool:
+    """Whether a program said itself what it is called."""
+    async with visit.sign_in.session() as db:
+        client = await find_client(db, visit.sign_in.tables, client_id)
+    return client is None or client.registration == DYNAMIC
+
+
+def _words(life: timedelta) -> str:
+    """A time that is long enough to be told in whole days or hours."""
+    hours = max(1, round(life / timedelta(hours=1)))
+    count, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
+    return f"{count} {unit}{'s' if count > 1 else ''}"
+
+
+# Devices -------------------------------------------------------------------------------------------------------
+
+
+@for_users
+async def show_device(visit: Visit) -> Answer:
+    """``GET /auth/device``. A code in the address is filled in, and asked for all the same (RFC 8628 3.3.1)."""
+    check_enabled(visit.sign_in)
+    return _device_page(visit, visit.query.get("user_code", ""), done=visit.query.get("done", ""))
+
+
+def _device_page(visit: Visit, code: str, fault: Fault | None = None, done: str = "") -> Answer:
+    known: dict[str, Any] = {"code": code[:_LONGEST_CODE], "done": done if done in _DONE else ""}
+    return visit.show("device", fault=fault, **known)
+
+
+@for_users
+async def meet_device(visit: Visit) -> Answer:
+    """``POST /auth/device``: what the device with a code asks for is shown next. Guesses are counted by network."""
+    code = visit.form.get("user_code", "")
+    if not code.strip():
+        return _device_page(visit, code, Fault("user_code", "Type the code that the device shows.", 422))
+    try:
+        asked = await visit.ask("POST", "/oauth/device", {"user_code": code})
+    except InsufficientAal:
+        return visit.go(factor_link(f"{link_to('device')}?{urlencode({'user_code': code[:_LONGEST_CODE]})}"))
+    except BackstayError as error:
+        return _device_page(visit, code, explain(error))
+    return visit.go(_consent_link(asked["authorization_id"]))
