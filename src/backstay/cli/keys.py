@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,7 +19,7 @@ from backstay.auth.keys import (
 )
 from backstay.auth.mint import compose
 from backstay.auth.signing import read_signer
-from backstay.auth.signing.key import ALGORITHMS, is_text, read_keys_that_sign, read_members, write_members
+from backstay.auth.signing.key import ALGORITHMS, is_text, only_one, read_keys_that_sign, read_members, write_members
 from backstay.auth.signing.rotate import rotate as add_key
 from backstay.cli.claims import read_claims
 from backstay.cli.dev.remember import remember_keys
@@ -117,7 +117,8 @@ def rotate(
     """Make a file of signing keys, or add a key to it and retire the ones before.
 
     The new key is published at once and signs ten minutes later, when nobody keeps an older list of public keys any
-    more. The ones before verify until the last token that they signed has expired. Workers that run notice it.
+    more. The ones before verify until the last token that they signed has expired. Workers that run notice it. Of two
+    that are rotated at the same time one makes a key.
 
     Parameters
     ----------
@@ -129,13 +130,18 @@ def rotate(
         The keys so far are in wrong hands: the new one signs at once, and what they signed is refused.
     """
     path = _key_file(file)
-    made = not path.exists()
-    members = [] if made else _members(path)
-    moment = time.time()
     settings = load_settings(file=Path(CONFIG))
-    lifetime = settings.access_token_life
-    write_members(path, add_key(members, now=moment, lifetime=lifetime, algorithm=algorithm, at_once=now))
-    say(f"{path}: {'made' if made else 'changed'}")
+    moment = time.time()
+    before = _kids(_existing(path))
+    with only_one(path):
+        members = _existing(path)
+        if _is_rotated(before, _kids(members), now=now):
+            done = "changed by another command meanwhile"
+        else:
+            lifetime = settings.access_token_life
+            write_members(path, add_key(members, now=moment, lifetime=lifetime, algorithm=algorithm, at_once=now))
+            done = "changed" if members else "made"
+    say(f"{path}: {done}")
     _tell(_members(path), moment)
     if not settings.signing_keys:
         say("")
@@ -160,6 +166,19 @@ def _key_file(file: str | None) -> Path:
     if file is None and is_text(setting):
         raise DeclarationError("The setting signing_keys holds the keys themselves.", hint="Name a file.")
     return Path(file or setting or _FILE)
+
+
+def _is_rotated(before: set[str], after: set[str], *, now: bool) -> bool:
+    """Whether another command made the new key while this one waited; of keys in wrong hands none may be left."""
+    return bool(after - before) and not (now and before & after)
+
+
+def _kids(members: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {str(member["kid"]) for member in members}
+
+
+def _existing(path: Path) -> list[dict[str, Any]]:
+    return _members(path) if path.exists() else []
 
 
 def _members(path: Path) -> list[dict[str, Any]]:

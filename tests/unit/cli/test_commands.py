@@ -17,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from backstay import Auth, AuthUser, Backstay, anyone, signed_in
 from backstay.auth.keys import Keys, read_keys
 from backstay.auth.signing import read_signer
+from backstay.auth.signing.key import only_one
 from backstay.auth.token import verify
 from backstay.cli import main
 from backstay.cli.claims import read_claims
@@ -200,6 +201,48 @@ def test_signing_keys_are_made_rotated_and_listed(apart: Path, capsys: pytest.Ca
     assert main(["keys", "rotate", "--now"]) == 0
     (only,) = [line for line in capsys.readouterr().out.splitlines() if "ES256" in line or "EdDSA" in line]
     assert only.endswith("signs")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who waits for a lock")
+@pytest.mark.parametrize("exists", [False, True])
+def test_of_two_rotations_at_once_one_makes_a_key(apart: Path, exists: bool) -> None:
+    if exists:
+        main(["keys", "rotate"])
+    results = rotate_at_once(apart)
+    assert sorted("meanwhile" in said for said, _ in results) == [False, True]
+    assert {status for _, status in results} == {0}
+    assert len(signing_keys(apart)) == (2 if exists else 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who waits for a lock")
+def test_keys_in_wrong_hands_go_also_where_a_rotation_came_first(apart: Path) -> None:
+    main(["keys", "rotate"])
+    (stolen,) = signing_keys(apart)
+    rotate_at_once(apart, (), ("--now",))
+    kept = signing_keys(apart)
+    assert [key for key in kept if key["kid"] != stolen["kid"]]
+    assert stolen["kid"] not in [key["kid"] for key in kept]
+
+
+def rotate_at_once(folder: Path, *words: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Rotate the keys of a folder by processes that all have read them before the first one may go on."""
+    command = [sys.executable, "-m", "backstay.cli", "keys", "rotate"]
+    with only_one(folder / "signing-keys.json"):
+        inode = (folder / ".signing-keys.json.lock").stat().st_ino
+        started = [
+            subprocess.Popen([*command, *each], cwd=folder, stdout=subprocess.PIPE, text=True)
+            for each in words or ((), ())
+        ]
+        while sum(f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()) < len(started) + 1:
+            assert all(each.poll() is None for each in started)
+            time.sleep(0.02)
+    return [(each.communicate(timeout=30)[0], each.returncode) for each in started]
+
+
+def signing_keys(folder: Path) -> list[dict[str, object]]:
+    """The keys in a folder."""
+    found: list[dict[str, object]] = json.loads((folder / "signing-keys.json").read_text())["keys"]
+    return found
 
 
 def test_the_file_of_signing_keys_is_the_setting_s(

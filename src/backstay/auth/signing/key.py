@@ -10,13 +10,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from backstay.auth.public import PublicKey
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 ALGORITHMS: Final = ("ES256", "RS256", "EdDSA")
 """What keys sign by; the first is what new ones do."""
@@ -134,6 +140,24 @@ class KeyFile:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@contextmanager
+def only_one(file: Path) -> Iterator[None]:
+    """Be the only one who changes a key set, from reading it to writing it; others wait.
+
+    The lock is on a file beside it, since writing puts another file in its place. Windows has no such locks.
+
+    Arguments:
+        file: where the key set is, or is to be.
+    """
+    descriptor = os.open(file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_members(file: Path, members: Sequence[Mapping[str, Any]]) -> None:
