@@ -6,18 +6,25 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from behaviour.door import PUBLISHABLE, SECRET, SECRET_KEY, Door
 from compliance import archive as program_of_archive
+from compliance import keyring as program_of_keyring
 from compliance import market
 from compliance.install import install
 from compliance.served import Served
 from conftest import missing
 from fixtures import rows, workspace
 from serving import Serving
+from signing_in import Club
+
+# Pages that tests make up come from no address, so the browser would ask whether they may speak to this machine.
+_CHROMIUM = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,6 +96,34 @@ def node() -> str:
     if problem:
         missing(f"the clients ({problem})")
     return found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    path = shutil.which("chromium")
+    if path is None:
+        missing("Chromium (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def keyring(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the club is served whose members have keys; everybody who signs up there is somebody new."""
+
+    def make_tables() -> None:
+        with Club(module_database_url, **program_of_keyring.words()):
+            pass
+
+    # In a thread of its own: in this one the event loop of the browser runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(make_tables).result()
+    folder = tmp_path_factory.mktemp("keyring")
+    with Serving("compliance.keyring:app", module_database_url, folder, {"public_url": "{url}"}) as serving:
+        yield f"http://localhost:{serving.port}"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,9 +11,8 @@ from pathlib import Path
 import httpx2
 import pyotp
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from conftest import missing
 from processes.test_cli import Serving
 
 ADA = "ada@example.com"
@@ -46,18 +44,6 @@ app = Backstay("sqlite:///club.db", auth=Auth(User, mfa=True))
 app.mount("/site", site)
 app.configure(cookies=True)
 """
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    path = shutil.which("chromium")
-    if path is None:
-        missing("Chromium (on Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

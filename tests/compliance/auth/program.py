@@ -13,7 +13,7 @@ from fixtures import club
 POST = "CLUB_POST"
 """The environment's name for the file."""
 SITE = "http://127.0.0.1:3000"
-AUTH: dict[str, Any] = {"mfa": True}
+AUTH: dict[str, Any] = {"mfa": True, "passkeys": True}
 # All clients come from one address.
 _LIMITS = dict.fromkeys(("sign_in_limit", "verify_limit", "refresh_limit", "anonymous_limit"), 0)
 SETTINGS: dict[str, Any] = {"public_url": club.PUBLIC_URL, "site_url": SITE, **_LIMITS}

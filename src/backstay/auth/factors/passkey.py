@@ -89,7 +89,8 @@ def offer_registration(
         UserVerificationRequirement,
     )
 
-    resident = ResidentKeyRequirement.REQUIRED if discoverable else ResidentKeyRequirement.PREFERRED
+    # A second factor is named by the server, so it takes no room on the key; some keys without a PIN have none to give.
+    resident = ResidentKeyRequirement.REQUIRED if discoverable else ResidentKeyRequirement.DISCOURAGED
     # A key that asks its user for a finger or a PIN is two factors at once; sign-in by key alone rests on that.
     verification = UserVerificationRequirement.REQUIRED if discoverable else UserVerificationRequirement.PREFERRED
     options = webauthn.generate_registration_options(

@@ -55,6 +55,12 @@ def test_a_registration_names_site_and_user_and_asks_for_a_discoverable_key() ->
     assert decode(offer["challenge"]) == CHALLENGE
 
 
+def test_a_second_factor_takes_no_room_on_the_key() -> None:
+    offer = offer_registration(PARTY, CHALLENGE, user=ADA, name="ada@example.com", discoverable=False)
+    chosen = offer["authenticatorSelection"]
+    assert (chosen["residentKey"], chosen["userVerification"]) == ("discouraged", "preferred")
+
+
 def refuse_registration(answer: Any) -> None:
     with pytest.raises(PasskeyRefused):
         verify_registration(PARTY, answer, CHALLENGE, verification=True)
