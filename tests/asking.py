@@ -58,12 +58,28 @@ class Agency:
 
         return self._runner.run(awaited())
 
-    def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str) -> Answer:
-        """Send a request, with a key or token as Authorization."""
-        return self.run(self.asking(method, path, body, key=key, **headers))
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        address: str | None = None,
+        **headers: str,
+    ) -> Answer:
+        """Send a request, with a key or token as Authorization, from an address if any is given."""
+        return self.run(self.asking(method, path, body, key=key, address=address, **headers))
 
     async def asking(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        address: str | None = None,
+        **headers: str,
     ) -> Answer:
         """The same, to be awaited beside others."""
         content = b"" if body is None else json.dumps(body).encode()
@@ -74,7 +90,7 @@ class Agency:
             sent |= {"content-type": "application/json", "content-length": str(len(content))}
         where, _, query = path.partition("?")
         lines = [(name.encode(), value.encode()) for name, value in sent.items()]
-        return await call(self.app, method, where.encode(), query.encode(), lines, content)
+        return await call(self.app, method, where.encode(), query.encode(), lines, content, address)
 
     def key(self, *scopes: str, user: UUID | None = agency.ADA, tenant: Any = None, **more: Any) -> str:
         """A key with these scopes; the same for the same words."""

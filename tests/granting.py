@@ -78,7 +78,9 @@ class Granting(Agency):
         """A new client that has no secret."""
         return self.client(token_endpoint_auth_method="none", **more)
 
-    async def posting(self, path: str, form: Any, headers: dict[str, str] | None = None) -> Answer:
+    async def posting(
+        self, path: str, form: Any, headers: dict[str, str] | None = None, *, address: str | None = None
+    ) -> Answer:
         """Send a form below ``/auth/v1/oauth``."""
         content = urlencode(form).encode()
         sent = {
@@ -88,11 +90,13 @@ class Granting(Agency):
             **(headers or {}),
         }
         lines = [(name.encode(), value.encode()) for name, value in sent.items()]
-        return await call(self.app, "POST", f"/auth/v1/oauth{path}".encode(), b"", lines, content)
+        return await call(self.app, "POST", f"/auth/v1/oauth{path}".encode(), b"", lines, content, address)
 
-    def post(self, path: str, form: Any, headers: dict[str, str] | None = None) -> Answer:
+    def post(
+        self, path: str, form: Any, headers: dict[str, str] | None = None, *, address: str | None = None
+    ) -> Answer:
         """The same, and wait for it."""
-        return self.run(self.posting(path, form, headers))
+        return self.run(self.posting(path, form, headers, address=address))
 
     # The steps of a login at a client ------------------------------------------------------------------------
 

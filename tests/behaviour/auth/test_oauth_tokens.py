@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from fixtures.agency import SECRET_KEY
-from granting import DEVICE, Granting, error_of
+from granting import DEVICE, Granting, error_of, query_of
 
 
 @pytest.mark.invariant("I21")
@@ -79,15 +82,52 @@ def test_what_a_user_takes_back_is_worth_nothing_within_a_second(granting: Grant
     assert error_of(granting.redeem(client, code)) == (400, "invalid_grant")
 
 
-def test_what_turns_a_user_out_turns_out_their_clients(granting: Granting) -> None:
-    ada, client = granting.sign_up("ada@example.com"), granting.client()
-    tokens = granting.tokens(client, ada)
+TURN_OUT: dict[str, tuple[str, dict[str, Any]]] = {
+    "banned": ("PUT", {"ban_duration": "1h"}),
+    "deleted": ("DELETE", {}),
+    "deleted softly": ("DELETE", {"should_soft_delete": True}),
+}
+
+
+@pytest.mark.invariant("I23")
+@pytest.mark.asvs("7.4.2")
+@pytest.mark.parametrize("how", TURN_OUT)
+def test_what_turns_a_user_out_turns_out_their_clients(granting: Granting, how: str) -> None:
+    ada, bob = granting.sign_up("ada@example.com"), granting.sign_up("bob@example.com")
+    client = granting.client(grant_types=["authorization_code", "refresh_token", DEVICE])
+    tokens, kept, code = granting.tokens(client, ada), granting.tokens(client, bob), granting.code(client, ada)
+    begun = granting.post("/device_authorization", {}, client.basic).json
+    met = granting.ask("POST", "/auth/v1/oauth/device", {"user_code": begun["user_code"]}, key=ada).json
+    granting.decide(ada, met["authorization_id"])
+    open_question = granting.asked(client, prompt="consent")
+    assert granting.ask("GET", f"/auth/v1/oauth/authorizations/{open_question}", key=ada).status == 200
     user = granting.ask("GET", "/auth/v1/user", key=ada).json["id"]
-    banned = granting.ask("PUT", f"/auth/v1/admin/users/{user}", {"ban_duration": "1h"}, key=SECRET_KEY)
-    assert banned.status == 200
+    method, body = TURN_OUT[how]
+    assert granting.ask(method, f"/auth/v1/admin/users/{user}", body, key=SECRET_KEY).status == 200
     granting.run(asyncio.sleep(0.8))
     assert granting.reads(tokens["access_token"]) == 401
     assert error_of(granting.refresh(client, tokens["refresh_token"])) == (400, "invalid_grant")
+    assert error_of(granting.redeem(client, code)) == (400, "invalid_grant")
+    form = {"grant_type": DEVICE, "device_code": begun["device_code"]}
+    assert error_of(granting.post("/token", form, client.basic)) == (400, "invalid_grant")
+    assert granting.decide(ada, open_question).status == 403
+    for token in (tokens["access_token"], tokens["refresh_token"]):
+        assert granting.post("/introspect", {"token": token}, client.basic).json == {"active": False}
+    consents = granting.tables.oauth_consents
+    left = granting.rows(sa.select(consents.c.user_id).where(consents.c.client_id == client.id))
+    assert (UUID(user) in {row.user_id for row in left}) == (how == "banned")
+    assert granting.reads(kept["access_token"]) == [1, 2, 3]
+
+
+def test_what_was_given_before_a_ban_is_worth_nothing_after_it(granting: Granting) -> None:
+    ada, client = granting.sign_up("ada@example.com"), granting.client()
+    tokens, code = granting.tokens(client, ada), granting.code(client, ada)
+    path = f"/auth/v1/admin/users/{granting.ask('GET', '/auth/v1/user', key=ada).json['id']}"
+    for duration in ("1h", "none"):
+        assert granting.ask("PUT", path, {"ban_duration": duration}, key=SECRET_KEY).status == 200
+    assert granting.reads(tokens["access_token"]) == 401
+    assert error_of(granting.refresh(client, tokens["refresh_token"])) == (400, "invalid_grant")
+    assert error_of(granting.redeem(client, code)) == (400, "invalid_grant")
 
 
 @pytest.mark.asvs("10.4.9")
@@ -124,6 +164,16 @@ def test_a_client_learns_of_its_own_tokens_alone(granting: Granting) -> None:
     granting.post("/revoke", {"token": tokens["refresh_token"]}, client.basic)
     for kind in ("access_token", "refresh_token"):
         assert look(tokens[kind], client.basic) == {"active": False}
+
+
+def test_a_client_learns_when_a_refresh_token_ends(granting: Granting) -> None:
+    ada, client = granting.sign_up("ada@example.com"), granting.client()
+    token = granting.tokens(client, ada)["refresh_token"]
+    granting.backdate(granting.tables.sessions, "created_at", days=89)
+    seen = granting.post("/introspect", {"token": token}, client.basic).json
+    assert timedelta(hours=23) < timedelta(seconds=seen["exp"] - time.time()) <= timedelta(days=1)
+    granting.backdate(granting.tables.sessions, "created_at", days=2)
+    assert granting.post("/introspect", {"token": token}, client.basic).json == {"active": False}
 
 
 @pytest.mark.asvs("10.4.10")
@@ -174,12 +224,39 @@ def test_a_client_acts_for_itself_as_nobody(granting: Granting) -> None:
     assert error_of(granting.post("/token", own, client.basic)) == (401, "invalid_client")
 
 
+@pytest.mark.asvs("10.4.4")
+def test_a_client_uses_only_the_grants_that_it_is_registered_for(granting: Granting) -> None:
+    ada = granting.sign_up("ada@example.com")
+    coded = granting.client(grant_types=["authorization_code"], scope="invoices:read")
+    tokens = granting.tokens(coded, ada)
+    assert "refresh_token" not in tokens
+    device = granting.client(grant_types=[DEVICE], scope="invoices:read")
+    told = query_of(granting.authorize(device).headers["location"])
+    assert told["error"] == "unauthorized_client"
+    other = granting.tokens(granting.client(), ada)
+    for client, forms in (
+        (coded, [{"grant_type": DEVICE, "device_code": "x"}, {"grant_type": "client_credentials"}]),
+        (device, [{"grant_type": "authorization_code", "code": "x", "code_verifier": "x" * 43}]),
+        (coded, [{"grant_type": "refresh_token", "refresh_token": other["refresh_token"]}]),
+    ):
+        for form in forms:
+            assert error_of(granting.post("/token", form, client.basic)) == (400, "unauthorized_client"), form
+    assert error_of(granting.post("/device_authorization", {}, coded.basic)) == (400, "unauthorized_client")
+    # Nor does one that lost a grant go on with what it got by it.
+    path = f"/auth/v1/admin/oauth/clients/{coded.id}"
+    both = {"grant_types": ["authorization_code", "refresh_token"]}
+    assert granting.ask("PUT", path, both, key=SECRET_KEY).status == 200
+    refresh = granting.tokens(coded, ada)["refresh_token"]
+    assert granting.ask("PUT", path, {"grant_types": ["authorization_code"]}, key=SECRET_KEY).status == 200
+    assert error_of(granting.refresh(coded, refresh)) == (400, "unauthorized_client")
+
+
+@pytest.mark.asvs("10.4.4")
 def test_what_is_no_grant_is_told(granting: Granting) -> None:
     client = granting.client()
-    assert error_of(granting.post("/token", {"grant_type": "password"}, client.basic)) == (
-        400,
-        "unsupported_grant_type",
-    )
+    for name in ("password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer"):
+        asked = granting.post("/token", {"grant_type": name}, client.basic)
+        assert error_of(asked) == (400, "unsupported_grant_type")
     assert error_of(granting.post("/token", {}, client.basic)) == (400, "invalid_request")
     twice = [("grant_type", "refresh_token"), ("grant_type", "refresh_token")]
     assert error_of(granting.post("/token", twice, client.basic)) == (400, "invalid_request")

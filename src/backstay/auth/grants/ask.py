@@ -12,7 +12,14 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.protocol.route import Flow
 from backstay.auth.sign_in import SignIn
-from backstay.errors import ClientRequestInvalid, FeatureDisabled, OAuthError, SignInError, TooManyFromClient
+from backstay.errors import (
+    ClientRequestInvalid,
+    FeatureDisabled,
+    OAuthError,
+    SignInError,
+    TooManyFromClient,
+    ValidationFailed,
+)
 
 NO_STORE: Final = ("cache-control", "no-store")
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -31,12 +38,18 @@ def check_enabled(sign_in: SignIn) -> None:
 
 
 def for_users(flow: Flow) -> Flow:
-    """A flow that a user's front end asks for, or the secret key: only where there is an authorisation server."""
+    """A flow that a user's front end asks for, or the secret key: only where there is an authorisation server.
+
+    They are told every error in the words of sign-in, as clients know it.
+    """
 
     @wraps(flow)
     async def answer(sign_in: SignIn, incoming: Incoming) -> Answer:
         check_enabled(sign_in)
-        found = await flow(sign_in, incoming)
+        try:
+            found = await flow(sign_in, incoming)
+        except OAuthError as error:
+            raise ValidationFailed(error.message) from None
         return replace(found, headers=(*found.headers, NO_STORE))
 
     return answer

@@ -17,6 +17,7 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.claims import claims_of
 from backstay.auth.store import sessions
+from backstay.auth.store.sessions import Bounds
 from backstay.auth.store.user_row import UserRow, change, find_by_id
 from backstay.errors import GrantInvalid
 
@@ -31,6 +32,11 @@ def longest(sign_in: SignIn) -> timedelta:
     settings = sign_in.settings
     lives = [each for each in (settings.session_life, settings.oauth_session_life) if each > timedelta(0)]
     return min(lives, default=timedelta(days=90))
+
+
+def bounds_of(sign_in: SignIn) -> Bounds:
+    """How long clients' sessions live."""
+    return Bounds(sign_in.settings.refresh_reuse, sign_in.settings.session_idle, longest(sign_in))
 
 
 async def begin(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_programs, read_form, require
 from backstay.auth.grants.client import authenticate
-from backstay.auth.grants.issue import find_user, person
+from backstay.auth.grants.issue import bounds_of, find_user, person
 from backstay.auth.grants.scopes import OPENID
 from backstay.auth.keys import read_keys
 from backstay.auth.protocol.answer import Answer
@@ -93,7 +93,7 @@ async def _look(sign_in: SignIn, incoming: Incoming, token: str) -> dict[str, An
     read = sessions.read_refresh_token(sign_in.client_refresh_key, token)
     if read is not None:
         async with sign_in.session() as db:
-            return await _look_at_session(db, sign_in, *read)
+            return await _look_at_session(db, sign_in, incoming, *read)
     claims = _claims(sign_in, incoming, token)
     if claims is None:
         return None
@@ -101,7 +101,7 @@ async def _look(sign_in: SignIn, incoming: Incoming, token: str) -> dict[str, An
 
 
 async def _look_at_session(
-    db: AsyncSession, sign_in: SignIn, session_id: UUID, generation: int
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, session_id: UUID, generation: int
 ) -> dict[str, Any] | None:
     kept = sign_in.tables.sessions
     query = sa.select(kept).where(
@@ -111,9 +111,11 @@ async def _look_at_session(
         kept.c.client_id.is_not(None),
     )
     row = (await db.execute(query)).mappings().first()
-    if row is None:
+    ends = None if row is None else bounds_of(sign_in).end_of(row)
+    if row is None or ends is None or ends <= incoming.now:
         return None
-    return {"client_id": row["client_id"], "scope": row["scope"], "sub": str(row["user_id"]), "iss": sign_in.url}
+    told = {"client_id": row["client_id"], "scope": row["scope"], "sub": str(row["user_id"]), "iss": sign_in.url}
+    return {**told, "exp": int(ends.timestamp())}
 
 
 def _claims(sign_in: SignIn, incoming: Incoming, token: str) -> Mapping[str, Any] | None:

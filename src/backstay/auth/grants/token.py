@@ -14,7 +14,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_programs, read_form, require
 from backstay.auth.grants.client import Client, authenticate, check_grant
 from backstay.auth.grants.device import grant_by_device
-from backstay.auth.grants.issue import begin, longest, tell_own_token, tell_tokens
+from backstay.auth.grants.issue import begin, bounds_of, tell_own_token, tell_tokens
 from backstay.auth.grants.metadata import CODE, DEVICE, OWN, REFRESH
 from backstay.auth.grants.scopes import choose_own, narrow
 from backstay.auth.protocol.answer import Answer
@@ -24,7 +24,7 @@ from backstay.auth.secret import challenge_of, digest
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
 from backstay.auth.store import sessions
-from backstay.auth.store.sessions import Bounds, Refused
+from backstay.auth.store.sessions import Refused
 from backstay.errors import BackstayError, GrantInvalid, GrantUnsupported, OAuthError
 
 Grant: TypeAlias = Callable[[SignIn, Incoming, Client, Mapping[str, str]], Awaitable[dict[str, Any]]]
@@ -125,7 +125,7 @@ async def grant_by_refresh_token(
         if granted is None:
             return GrantInvalid()
         scope = narrow(granted, form.get("scope"))
-        found = await sessions.rotate(db, sign_in.tables, *read, incoming.now, _bounds(sign_in))
+        found = await sessions.rotate(db, sign_in.tables, *read, incoming.now, bounds_of(sign_in))
         if isinstance(found, Refused):
             if found is Refused.USED:
                 await _end_family(db, sign_in, incoming, client, read[0])
@@ -156,11 +156,6 @@ async def grant_to_itself(
 async def _note(db: AsyncSession, sign_in: SignIn, incoming: Incoming, session: sa.RowMapping, client: Client) -> None:
     detail = {"client_id": client.id, "session_id": str(session["id"]), "scope": session["scope"]}
     await note(db, sign_in, incoming, "oauth_session_begun", session["user_id"], detail)
-
-
-def _bounds(sign_in: SignIn) -> Bounds:
-    settings = sign_in.settings
-    return Bounds(settings.refresh_reuse, settings.session_idle, longest(sign_in))
 
 
 def _fits(verifier: str, challenge: str) -> bool:

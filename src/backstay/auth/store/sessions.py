@@ -49,6 +49,11 @@ class Bounds:
     idle: timedelta
     absolute: timedelta
 
+    def end_of(self, session: sa.RowMapping) -> datetime | None:
+        """When a session ends that nobody uses from now on; None: never."""
+        last = [session["created_at"] + self.absolute] if self.absolute else []
+        return min([*last, *([session["refreshed_at"] + self.idle] if self.idle else [])], default=None)
+
 
 async def begin(
     db: AsyncSession,
