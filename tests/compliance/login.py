@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from backstay import OIDC
+from compliance.auth.program import POST, FiledPost
 from fixtures import club
 from issuer import CLIENT, SECRET
 
@@ -27,7 +29,7 @@ def settings() -> dict[str, Any]:
 if ISSUER in os.environ:
     app = club.build(
         os.environ["BACKSTAY_DATABASE"],
-        club.Post(),
+        FiledPost(Path(os.environ.get(POST, os.devnull))),
         auth=words(os.environ[ISSUER]),
         public_url=os.environ["BACKSTAY_PUBLIC_URL"],
         **settings(),

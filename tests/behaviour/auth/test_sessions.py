@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from fixtures.club import SECRET_KEY
 from signing_in import PASSWORD, Club, Person
 
 
@@ -229,6 +230,11 @@ def test_what_happened_is_on_record_and_holds_no_secret(club: Club) -> None:
 def test_what_is_not_offered_is_told_by_its_name(club: Club) -> None:
     saml = club.ask("POST", "/sso", {"domain": "example.com"})
     assert (saml.status, saml.json["code"]) == (404, "saml_provider_disabled")
+    for method, path in (("GET", ""), ("POST", ""), ("GET", "/x"), ("PUT", "/x"), ("DELETE", "/x")):
+        for kept, code in (("sso/providers", "saml_provider_disabled"), ("custom-providers", "feature_disabled")):
+            refused = club.ask(method, f"/admin/{kept}{path}", key=SECRET_KEY)
+            assert (refused.status, refused.json["code"]) == (404, code)
+            assert club.ask(method, f"/admin/{kept}{path}").status == 401
     web3 = club.ask("POST", "/token?grant_type=web3", {"chain": "ethereum"})
     assert (web3.status, web3.json["code"]) == (422, "web3_provider_disabled")
     unknown = club.ask("POST", "/token?grant_type=nothing", {})

@@ -197,6 +197,16 @@ async def test_initialize_from_a_link(connect: Connect, opened: Opened) -> None:
     assert (await take(client.auth.get_user())).user.email == "ada@example.com"
 
 
+async def test_what_there_is_not_is_told_by_name(connect: Connect) -> None:
+    client = await connect()
+    for whose in ({"domain": "example.com"}, {"provider_id": str(uuid4())}):
+        await refused(lambda whose=whose: client.auth.sign_in_with_sso(whose), 404, "saml_provider_disabled")
+    wrong = {"provider": "github", "token": "a.b.c"}
+    await refused(lambda: client.auth.sign_in_with_id_token(wrong), 400, "validation_failed")
+    left = await take(client.auth.sign_in_with_oauth({"provider": "github", "options": {"redirect_to": SITE}}))
+    assert httpx.get(left.url, follow_redirects=False).json()["code"] == "validation_failed"
+
+
 # Staying -----------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.errors import SamlDisabled, Web3Disabled
+from backstay.errors import FeatureDisabled, SamlDisabled, Web3Disabled
 
 _PROVIDERS: Final = [
     "apple",
@@ -133,12 +133,23 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
 
 
 async def refuse_saml(sign_in: SignIn, incoming: Incoming) -> Answer:
-    """``POST /sso`` and what belongs to it.
+    """``POST /sso``, ``/admin/sso/providers`` and what belongs to them.
 
     Raises:
         SamlDisabled: always, so that clients can tell it from a wrong address.
     """
     raise SamlDisabled
+
+
+async def refuse_custom_providers(sign_in: SignIn, incoming: Incoming) -> Answer:
+    """``/admin/custom-providers`` and what is below: providers are declared with the application, by ``OIDC``.
+
+    Raises:
+        FeatureDisabled: always.
+    """
+    raise FeatureDisabled(
+        "Providers are declared with the application", hint="Write Auth(User, providers=[OIDC(...)])."
+    )
 
 
 async def refuse_web3(sign_in: SignIn, incoming: Incoming) -> Answer:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from backstay.auth.admin import delete, links, trail, users
 from backstay.auth.flows.about import (
+    refuse_custom_providers,
     refuse_saml,
     show_configuration,
     show_health,
@@ -25,7 +27,16 @@ from backstay.auth.flows.verify import follow, verify
 from backstay.auth.programs import flows as programs
 from backstay.auth.protocol.factor_routes import FACTOR_ROUTES
 from backstay.auth.protocol.grant_routes import GRANT_ROUTES
-from backstay.auth.protocol.route import Route, Routes, Who
+from backstay.auth.protocol.route import Flow, Route, Routes, Who
+
+
+def _kept(path: str, flow: Flow) -> Iterator[Route]:
+    """The routes by which the secret key would keep what there is not here."""
+    for method in ("GET", "POST"):
+        yield Route(method, path, flow, Who.ADMIN)
+    for method in ("GET", "PUT", "DELETE"):
+        yield Route(method, f"{path}/{{id}}", flow, Who.ADMIN)
+
 
 ROUTES: Final = Routes(
     (
@@ -69,6 +80,8 @@ ROUTES: Final = Routes(
         Route("POST", "/sso", refuse_saml),
         Route("GET", "/sso/saml/metadata", refuse_saml),
         Route("POST", "/sso/saml/acs", refuse_saml),
+        *_kept("/admin/sso/providers", refuse_saml),
+        *_kept("/admin/custom-providers", refuse_custom_providers),
         Route("GET", "/admin/users", users.list_users, Who.ADMIN),
         Route("POST", "/admin/users", users.create, Who.ADMIN),
         Route("GET", "/admin/users/{user_id}", users.show, Who.ADMIN),

@@ -46,6 +46,23 @@ test('refreshSession, setSession', async () => {
   await refused(visitor().auth.refreshSession({ refresh_token: 'made up' }), 400, 'refresh_token_not_found', 'Invalid Refresh Token: Refresh Token Not Found')
 })
 
+test('auto-refresh, stopAutoRefresh', async () => {
+  const kept = new Map()
+  const storage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => void kept.set(name, value), removeItem: (name) => void kept.delete(name) }
+  const { auth } = await member('auto@example.com', { auth: { persistSession: true, storage } })
+  const { session } = await good(auth.getSession())
+  // As if most of its time were over.
+  const [name] = kept.keys()
+  const soon = Math.floor(Date.now() / 1000) + 40
+  kept.set(name, JSON.stringify({ ...session, expires_at: soon }))
+  const renewed = new Promise((resolve) => auth.onAuthStateChange((event, held) => event === 'TOKEN_REFRESHED' && resolve(held)))
+  await auth.startAutoRefresh()
+  const held = await renewed
+  await auth.stopAutoRefresh()
+  assert.ok(held.expires_at > soon && held.refresh_token !== session.refresh_token)
+  assert.equal((await good(auth.getUser())).user.email, 'auto@example.com')
+})
+
 test('updateUser: data and password', async () => {
   const { auth } = await member('change@example.com', { data: { name: 'Old', born: 1815 } })
   const { user } = await good(auth.updateUser({ data: { name: 'New' } }))
