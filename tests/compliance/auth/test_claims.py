@@ -24,12 +24,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture(scope="module", params=["ES256", "RS256"])
-def signed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Opened]]:
+def signed(
+    request: pytest.FixtureRequest, module_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Opened]]:
     """The club with tokens signed by a key pair, served."""
     folder: Path = tmp_path_factory.mktemp("signed")
     members = rotate([], now=time.time(), lifetime=timedelta(hours=1), algorithm=request.param)
     settings = {"signing_keys": json.dumps({"keys": members})}
-    with open_club(f"sqlite:///{folder / 'club.db'}", folder, settings) as opened:
+    with open_club(module_database_url, folder, settings) as opened:
         yield request.param, opened
 
 

@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     import httpx
     from supabase import acreate_client, create_client
     from supabase.lib.client_options import AsyncClientOptions, SyncClientOptions
+    from supabase_auth import AsyncMemoryStorage, SyncMemoryStorage
     from supabase_auth.errors import AuthApiError, AuthSessionMissingError, AuthWeakPasswordError
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -38,8 +39,8 @@ async def connect(request: pytest.FixtureRequest, opened: Opened) -> AsyncIterat
     """Makes clients of one kind: ``await connect()`` a visitor's, ``await connect(SECRET_KEY)`` a server's."""
     async with contextlib.AsyncExitStack() as closing:
 
-        async def make(key: str = PUBLISHABLE, *, flow: Any = "implicit") -> Any:
-            options: dict[str, Any] = {"flow_type": flow, "auto_refresh_token": False, "persist_session": False}
+        async def make(key: str = PUBLISHABLE, *, flow: Any = "implicit", **more: Any) -> Any:
+            options: dict[str, Any] = {"flow_type": flow, "auto_refresh_token": False, "persist_session": False, **more}
             if request.param == "sync":
                 transport = closing.enter_context(httpx.Client())
                 return create_client(opened.url, key, SyncClientOptions(httpx_client=transport, **options))
@@ -181,8 +182,10 @@ async def test_exchange_code_for_session(connect: Connect, opened: Opened) -> No
 async def test_reset_password_for_email(connect: Connect, opened: Opened) -> None:
     await join(connect, opened)
     client = await connect(flow="pkce")
+    await take(client.auth.reset_password_email("ada@example.com"))
+    opened.link("ada@example.com", "recovery")
     await take(client.auth.reset_password_for_email("ada@example.com", {"redirect_to": f"{SITE}/account"}))
-    query, _ = follow(opened.link("ada@example.com", "recovery"))
+    query, _ = follow(opened.link("ada@example.com", "recovery", 2))
     entered = await take(client.auth.exchange_code_for_session({"auth_code": query["code"]}))
     await take(client.auth.update_user({"password": OTHER}))
     again = await enter(connect, password=OTHER)
@@ -233,6 +236,24 @@ async def test_refresh_session_and_set_session(connect: Connect, opened: Opened)
     found = await take(other.auth.set_session(second.access_token, second.refresh_token))
     assert found.user.email == "ada@example.com"
     await refused(lambda: other.auth.refresh_session("made up"), 400, "refresh_token_not_found")
+
+
+async def test_a_session_that_is_nearly_over_is_refreshed(
+    connect: Connect, opened: Opened, request: pytest.FixtureRequest
+) -> None:
+    kinds = {"sync": SyncMemoryStorage, "async": AsyncMemoryStorage}
+    storage: Any = kinds[request.node.callspec.params["connect"]]()
+    client = await join(connect, opened, storage=storage, persist_session=True)
+    first = await take(client.auth.get_session())
+    ((key, _),) = storage.storage.items()
+    storage.storage[key] = first.model_copy(update={"expires_at": round(time.time()) + 5}).model_dump_json()
+    # Being made, a client looks what there is, and refreshes it by itself.
+    again = await connect(storage=storage, persist_session=True, auto_refresh_token=True)
+    second = await take(again.auth.get_session())
+    assert second.refresh_token != first.refresh_token
+    assert second.expires_at > time.time() + 60
+    assert (await take(again.auth.get_user())).user.id == first.user.id
+    await take(again.auth.sign_out())
 
 
 async def test_update_user(connect: Connect, opened: Opened) -> None:
