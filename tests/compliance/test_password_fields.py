@@ -6,9 +6,9 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from compliance.test_pages import ADA, NEW, PASSWORD, chromium, heading, mail, url
+from compliance.test_pages import ADA, NEW, PASSWORD, mail, url
 
-__all__ = ["chromium", "url"]
+__all__ = ["url"]
 
 # Longer than people choose, with what keyboards do not have.
 PASTED = "ein Paßwort aus 🔐 und allerlei " * 3
@@ -25,6 +25,11 @@ def paste(page: Page, field: Locator, text: str) -> None:
     page.evaluate("text => navigator.clipboard.writeText(text)", text)
     field.focus()
     page.keyboard.press("Control+V")
+
+
+def heading(page: Page, text: str) -> None:
+    """See that a page is shown."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 def enter(page: Page, url: str) -> None:
