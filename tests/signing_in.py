@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -51,14 +51,13 @@ class Club:
 
     Arguments:
         url: of its database.
-        auth, with_nick, settings: as for :func:`fixtures.club.build`.
+        build: what builds it on a database, with what is sent by it.
+        words: further words of that.
     """
 
-    def __init__(
-        self, url: str, *, auth: dict[str, Any] | None = None, with_nick: bool = False, **settings: Any
-    ) -> None:
+    def __init__(self, url: str, *, build: Callable[..., Backstay] = club.build, **words: Any) -> None:
         self.post = club.Post()
-        self.app: Backstay = club.build(url, self.post, auth=auth, with_nick=with_nick, **settings)
+        self.app: Backstay = build(url, self.post, **words)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:

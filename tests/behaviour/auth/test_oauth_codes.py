@@ -146,21 +146,6 @@ def test_a_code_that_comes_twice_ends_what_it_gave(granting: Granting) -> None:
     assert error_of(granting.refresh(client, tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-@pytest.mark.invariant("I21")
-@pytest.mark.asvs("10.4.2")
-def test_of_fifty_parallel_redemptions_of_a_code_one_succeeds(granting: Granting) -> None:
-    ada, client = granting.sign_up("ada@example.com"), granting.client()
-    code = granting.code(client, ada)
-
-    async def redeem() -> list[Any]:
-        return list(await asyncio.gather(*(granting.redeeming(client, code) for _ in range(50))))
-
-    answers = granting.run(redeem())
-    assert [answer.status for answer in answers].count(200) == 1
-    sessions = granting.tables.sessions
-    assert len(granting.rows(sa.select(sessions).where(sessions.c.client_id == client.id))) == 1
-
-
 @pytest.mark.asvs("10.4.3")
 def test_a_code_and_a_question_are_soon_over(granting: Granting) -> None:
     ada, client = granting.sign_up("ada@example.com"), granting.client()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -72,17 +71,6 @@ async def test_a_passkey_signs_in_by_itself_as_two_factors(ada: Person, backend:
     (told,) = (await found.ask("GET", "/passkeys")).json()
     assert told["id"] == made.json()["id"]
     assert told["last_used_at"]
-
-
-@pytest.mark.invariant("I22")
-async def test_of_many_at_once_with_one_answer_one_succeeds(ada: Person, backend: Client) -> None:
-    key = Authenticator(HERE, counts=False)
-    await register(ada, key)
-    offer = await offered(backend)
-    credential = key.get(offer["options"])
-    answers = await asyncio.gather(*[enter(backend, offer, credential) for _ in range(50)])
-    assert [answer.status for answer in answers].count(200) == 1
-    assert all(answer.status < 500 for answer in answers)
 
 
 async def test_a_key_of_nobody_or_of_another_page_does_not_sign_in(ada: Person, backend: Client) -> None:

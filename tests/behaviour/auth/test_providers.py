@@ -260,26 +260,6 @@ def test_an_answer_is_taken_once(club: Club, issuer: Issuer) -> None:
     assert error(browser.come_back(text)) == ("access_denied", "bad_oauth_state")
 
 
-@pytest.mark.invariant("I22")
-def test_one_of_fifty_equal_answers_is_taken(club: Club, issuer: Issuer) -> None:
-    browser = Browser(club)
-    text = issuer.log_in(browser.leave())
-    ((name, value),) = browser.cookies.items()
-    answers = club.together(
-        *(club.asking("GET", f"/callback?{text}", key=None, cookie=f"{name}={value}") for _ in range(50))
-    )
-    assert sum("access_token" in fragment(each) for each in answers) == 1
-    assert (count(club, club.tables.users), count(club, club.tables.sessions)) == (1, 1)
-
-
-@pytest.mark.invariant("I22")
-def test_one_of_fifty_redemptions_of_a_code_succeeds(club: Club, issuer: Issuer) -> None:
-    code = query(Browser(club).log_in(issuer, **CHALLENGE))["code"]
-    body = {"auth_code": code, "code_verifier": VERIFIER}
-    answers = club.together(*(club.asking("POST", "/token?grant_type=pkce", body) for _ in range(50)))
-    assert sum(each.status == 200 for each in answers) == 1
-
-
 def test_first_logins_at_the_same_moment_are_one_user(club: Club, issuer: Issuer) -> None:
     waiting: list[Awaitable[Answer]] = []
     for _ in range(10):

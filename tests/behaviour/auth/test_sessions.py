@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,6 +47,20 @@ def test_a_lost_answer_can_be_asked_for_again(club: Club) -> None:
     assert {each.status for each in answers} == {200}
     assert len({each.json["refresh_token"] for each in answers}) == 1
     assert club.rows(sa.select(club.tables.sessions.c.generation)) == [(1,)]
+
+
+@pytest.mark.invariant("I21")
+@pytest.mark.asvs("10.4.5")
+def test_without_reuse_a_clock_that_is_behind_is_no_excuse(club: Club) -> None:
+    ada, settings = club.member(), club.sign_in.settings
+    club.sign_in.settings = replace(settings, refresh_reuse=timedelta(0))
+    try:
+        assert club.run(refresh(club, ada.refresh_token)).status == 200
+        later(club, -5)
+        answer = club.run(refresh(club, ada.refresh_token))
+        assert (answer.status, answer.json["code"]) == (400, "refresh_token_already_used")
+    finally:
+        club.sign_in.settings = settings
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 60, "é" * 60, "=" * 60])

@@ -146,13 +146,14 @@ async def _change(
         values["app_metadata"] = merge(user.app_metadata, asked.app_metadata)
     if wanted.password is not None:
         values |= {"password": wanted.password, "password_changed_at": incoming.now}
-        await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
         await note(db, sign_in, incoming, "password_changed", user.id)
     if wanted.ban is not None:
         values["banned_until"] = wanted.banned_until(incoming.now)
         await _note_ban(db, sign_in, incoming, user, wanted)
     if values:
         await change(db, sign_in.tables, user.id, incoming.now, **values)
+    if wanted.password is not None:
+        await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
     if asked.user_metadata is not None:
         await change_data(db, sign_in, incoming, user, asked.user_metadata)
     await _change_email(db, sign_in, incoming, asked, wanted, user)
@@ -176,8 +177,8 @@ async def _change_email(
     if wanted.email is not None and wanted.email != user.email:
         users = sign_in.tables.users
         (key,) = users.primary_key.columns
-        await db.execute(sa.update(users).where(key == user.id).values(email=wanted.email))
         await change(db, sign_in.tables, user.id, incoming.now, new_email=None, new_email_confirmations=0)
+        await db.execute(sa.update(users).where(key == user.id).values(email=wanted.email))
         await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
         await note(db, sign_in, incoming, "email_changed", user.id)
     elif not asked.email_confirm or user.email is None:

@@ -104,7 +104,9 @@ async def redeem_link(
 ) -> sa.RowMapping | None:
     """Use the link with a token, if it is still good and for one of these purposes; its row."""
     codes = tables.codes
-    return await _redeem(db, tables, now, codes.c.link_digest == digest(token), codes.c.expires_at > now, purposes)
+    which = codes.c.link_digest == digest(token)
+    await _hold_users(db, tables, which)
+    return await _redeem(db, tables, now, which, codes.c.expires_at > now, purposes)
 
 
 async def redeem_code(
@@ -116,6 +118,7 @@ async def redeem_code(
     """
     codes = tables.codes
     wanted = [each.value for each in purposes]
+    await _hold_users(db, tables, codes.c.sent_to == sent_to)
     guesses = [_hash(key, Purpose(each), sent_to, code) for each in wanted]
     found = await _redeem(
         db,
@@ -144,6 +147,18 @@ async def forget(db: AsyncSession, tables: Tables, user_id: Any, purposes: Itera
             codes.c.used_at.is_(None),
         )
     )
+
+
+async def _hold_users(db: AsyncSession, tables: Tables, which: sa.ColumnElement[bool]) -> None:
+    """Let what follows in this transaction happen for one request of each user at a time whose codes these are.
+
+    What one proof of a user's changes another one has to know: two halves make a whole, and the first way in closes
+    the others. Whoever changes a user holds them before their codes: in another order two would wait for each other.
+    """
+    codes, credentials = tables.codes, tables.credentials
+    whose = sa.select(codes.c.user_id).where(which, codes.c.used_at.is_(None))
+    held = sa.select(credentials.c.user_id).where(credentials.c.user_id.in_(whose)).order_by(credentials.c.user_id)
+    await db.execute(held.with_for_update())
 
 
 async def _redeem(
