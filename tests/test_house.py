@@ -38,7 +38,9 @@ DOORS = {
         Using __version__ anyone current signed_in system
     """,
     "app": "Backstay",
+    "django": "CallerMiddleware CallerRequest CallerUserMiddleware caller_required caller_session",
     "fastapi": "CallerSession CurrentCaller",
+    "flask": "caller_required caller_session current_caller",
     "observe": """
         AccessDenied CallerLeft DatabaseConnected DatabaseLost MailDelayed MailFailed MailMissing MailSent
         MigrationApplied Observation OBSERVATIONS PoolExhausted RepetitionFailed RequestFailed RequestFinished

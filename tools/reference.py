@@ -177,7 +177,8 @@ def cli_page() -> str:
 
 def python_page() -> str:
     """The page of public names, from the doors and their docstrings."""
-    parts = [part for door in ("backstay", "backstay.testing", "backstay.fastapi") for part in _door(door)]
+    doors = ("backstay", "backstay.testing", "backstay.fastapi", "backstay.django", "backstay.flask")
+    parts = [part for door in doors for part in _door(door)]
     return _page(
         "Python",
         "Every public name. [Errors](errors.md) and [settings](settings.md) have pages of their own.",

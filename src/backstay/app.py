@@ -34,6 +34,7 @@ from backstay.schema.post.text import Texter
 from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
 from backstay.server.assembly import Assembly
+from backstay.server.guests.mounts import is_wsgi
 from backstay.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -166,9 +167,13 @@ class Backstay:
         return scope
 
     def mount(self, path: str, app: Callable[..., Any]) -> None:
-        """Serve another ASGI application (FastAPI, Starlette ...) under a path of this one."""
+        """Serve another application (FastAPI, Django, Flask: any that speaks ASGI or WSGI) under a path of this one."""
         if not path.startswith("/") or path.endswith("/"):
             raise DeclarationError(f"{place()}: a mount's path begins with / and does not end with it, not {path!r}.")
+        if is_wsgi(app):
+            from backstay.server.guests.wsgi import answer_errors
+
+            answer_errors(app)
         self._mounts.append((path, app))
 
     # Assembly ------------------------------------------------------------------------------------------------

@@ -15,20 +15,14 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import HTTPConnection
 
-from backstay.errors import DeclarationError
 from backstay.schema.caller import Caller
-from backstay.server.visitors import VISITOR, Visitor
+from backstay.server.guests.visitors import Visitor, visitor_in
 
 __all__ = ["CallerSession", "CurrentCaller"]
 
 
 def _visitor(connection: HTTPConnection) -> Visitor:
-    visitor = connection.scope.get(VISITOR)
-    if not isinstance(visitor, Visitor):
-        raise DeclarationError(
-            "backstay.fastapi knows the callers of mounted applications only.", hint='app.mount("/api", api)'
-        )
-    return visitor
+    return visitor_in(connection.scope, "fastapi")
 
 
 def _caller(connection: HTTPConnection) -> Caller:

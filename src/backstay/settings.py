@@ -77,6 +77,7 @@ class Settings:
     pool_size: int = _setting(10, "Most PostgreSQL connections per worker.")
     pool_timeout: timedelta = _setting(timedelta(seconds=10), "Longest wait for a connection.")
     session_pool_size: int = _setting(5, "Most connections per worker for sessions of hooks and functions.")
+    wsgi_threads: int = _setting(16, "Threads per worker for each mounted WSGI application (Flask).")
     statement_cache: bool = _setting(True, "Prepared statements on PostgreSQL; off behind pgbouncer.")
     durability: str = _setting("full", "SQLite: full (every acknowledged write is on disk) or normal.")
     plan_cache: int = _setting(2000, "Compiled statements kept per worker.")

@@ -25,7 +25,7 @@ from backstay.schema.caller import Caller, Role
 from backstay.server.admission.admission import Waiting
 from backstay.server.admission.queue import INTERVAL, MANY
 from backstay.server.edge import Edge, FrontEnd
-from backstay.server.mounts import Mount
+from backstay.server.guests.mounts import Mount
 from backstay.server.pages import load_pages
 from backstay.server.serve import serving
 from backstay.settings import Settings

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 BUDGETS = tomllib.loads((Path(__file__).parent / "budgets.toml").read_text(encoding="utf-8"))
 FORBIDDEN = (
     *("alembic", "asyncpg", "cryptography", "cyclopts", "graphql", "granian", "hypothesis", "joserfc", "pydantic"),
-    *("re2", "rich", "starlette", "structlog"),
+    *("a2wsgi", "django", "fastapi", "flask", "re2", "rich", "starlette", "structlog"),
 )
 POINT = f"select=number,text,author(id,role)&id=eq.{uid(101)}"
 PAGE = "select=number,text,author(id,role)&number=gt.0"

@@ -6,6 +6,7 @@ A block is governed by a comment on the line before it:
 - ``<!-- file: NAME -->``: written as NAME into the page's folder, for the commands that follow (Python is compiled)
 - ``<!-- run -->``: a console block whose ``$ backstay ...`` commands are run and whose output is compared; a line
   ``...`` stands for any lines, and ``...`` within a line for any text
+- ``<!-- alone -->``: Python that an interpreter of its own runs, in the page's folder
 - ``<!-- append: NAME -->``, ``<!-- dev -->``, ``<!-- served -->``: for ``test_tutorial.py``; Python is compiled only
 
 The blocks of a page share one namespace and one empty folder.
@@ -73,11 +74,19 @@ def run_python(block: Block, module: ModuleType, page: Path) -> None:
     # Empty lines before the block make tracebacks name the page's own lines.
     source = "\n" * (block.line - 1) + block.text
     code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    if block.mark == "alone":
+        command = [sys.executable, "-c", block.text]
+        done = subprocess.run(command, env=_with_folder(), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
     if block.mark:
         return
     outcome = eval(code, module.__dict__)
     if inspect.iscoroutine(outcome):
         asyncio.run(outcome)
+
+
+def _with_folder() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])}
 
 
 def run_console(block: Block, folder: Path) -> None:

@@ -31,11 +31,11 @@ from backstay.schema.declaration import Auth
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
 from backstay.server.edge import Edge, FrontEnd
-from backstay.server.mounts import Mount
+from backstay.server.guests.mounts import Mount, is_wsgi
+from backstay.server.guests.visitors import Meet, introduce
 from backstay.server.pages import load_pages
 from backstay.server.sign_in.front import SignInFront
 from backstay.server.sign_in.programs import Programs
-from backstay.server.visitors import Meet, introduce
 from backstay.settings import Settings
 
 if TYPE_CHECKING:
@@ -158,6 +158,10 @@ class Assembly:
 
     def _introduced(self, application: Callable[..., Any]) -> Application:
         scopes = [each.name for each in self.schema.scopes.values() if application in each.mounts]
+        if is_wsgi(application):
+            from backstay.server.guests.wsgi import Threaded
+
+            application = Threaded(application, threads=self.settings.wsgi_threads)
         return introduce(
             application,
             identify=self._identify,

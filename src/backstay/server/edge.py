@@ -43,11 +43,11 @@ from backstay.server.admission.refusal import WITHOUT_BODY, Refusal, rough_head
 from backstay.server.asgi import Message, Receive, Scope, Send, frame, send_spool
 from backstay.server.body import drain, linger, read_body
 from backstay.server.cors import Cors, is_preflight
+from backstay.server.guests.mounts import Mount, check_prefixes, enter_mount, find_mount
+from backstay.server.guests.visitors import Meet
 from backstay.server.head import Head, read_head
 from backstay.server.lifespan import LIVE, READY, Health, Lifespan, Step, answer_lifespan
-from backstay.server.mounts import Mount, check_prefixes, enter_mount, find_mount
 from backstay.server.pages import answer_page
-from backstay.server.visitors import Meet
 from backstay.server.watch import Visit, Watch
 from backstay.settings import Settings
 

@@ -11,7 +11,7 @@ from backstay.errors import BackstayError
 from backstay.frontends.http import Response
 from backstay.observe import Started, StartFailed, StopFailed, Stopped, observe
 from backstay.server.asgi import Receive, Send
-from backstay.server.mounts import Guest, Mount
+from backstay.server.guests.mounts import Guest, Mount
 
 Step: TypeAlias = Callable[[], Awaitable[None]]
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from backstay.errors import DeclarationError
 from backstay.observe import ServerInformed, ServerWarned, StartFailed, is_observed, observe, start_logging
 from backstay.server.asgi import Application, Message, Receive, Scope, Send
-from backstay.server.mounts import Guest, Mount
+from backstay.server.guests.mounts import Guest, Mount
 
 if TYPE_CHECKING:
     from granian.constants import Loops

@@ -115,7 +115,7 @@ def test_another_site_changes_nothing_by_somebodys_cookie(
 
 def test_a_socket_of_another_site_has_no_caller(club: Club, browser: Browser) -> None:
     from backstay.errors import CrossSite
-    from backstay.server.visitors import VISITOR, introduce
+    from backstay.server.guests.visitors import VISITOR, introduce
 
     seen: list[Any] = []
 

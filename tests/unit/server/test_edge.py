@@ -29,7 +29,7 @@ from backstay.observe import (
 )
 from backstay.schema.caller import Caller, Role
 from backstay.server.edge import Edge, FrontEnd
-from backstay.server.mounts import Mount
+from backstay.server.guests.mounts import Mount
 from backstay.settings import Settings
 
 SECRET = "the secret that only the server of these tests knows"

@@ -13,7 +13,7 @@ from backstay.frontends.http import Response
 from backstay.observe import Observation, Started, StartFailed, StopFailed, Stopped, subscribe
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.edge import Edge
-from backstay.server.mounts import Mount
+from backstay.server.guests.mounts import Mount
 from backstay.settings import Settings
 
 Step = Callable[[], Awaitable[None]]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, MetaData
 from sqlalchemy import Dialect as SQLDialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.dialects.threads import ThreadableSession
 from backstay.errors import DatabaseFault, DatabaseUnavailable, DeclarationError, StatementTimeout
 
 try:
@@ -183,7 +184,7 @@ class PostgreSQL:
             local: settings that hold in the transaction, and not after it.
         """
         engine = self._reading_engine if readonly else self._engine
-        async with AsyncSession(engine, expire_on_commit=False) as session:
+        async with AsyncSession(engine, expire_on_commit=False, sync_session_class=ThreadableSession) as session:
             if local:
                 hold(session, local)
             async with session.begin():

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import Connection, event
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    AsyncAdapt_asyncpg_connection,
+    AsyncAdapt_asyncpg_cursor,
+    AsyncAdapt_asyncpg_ss_cursor,
+    PGDialect_asyncpg,
+)
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DisconnectionError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm import SessionTransaction as Begun
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util.concurrency import await_
 
 from backstay.dialects.postgresql.errors import is_lost
 from backstay.dialects.postgresql.server import Server
 from backstay.dialects.postgresql.transaction import SessionTransaction, mark_of, set_local
+from backstay.dialects.threads import bridged
 from backstay.schema.caller import Local
 from backstay.settings import Settings
 
@@ -27,6 +35,47 @@ ABORTED: Final = "backstay.aborted"
 
 MARK: Final = "backstay.mark"
 """Where a session keeps what stands before each of its statements."""
+
+
+class Cursor(AsyncAdapt_asyncpg_cursor):
+    """SQLAlchemy's cursor, for threads as well."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop of the connection."""
+        return self._adapt_connection.loop  # type: ignore[attr-defined, no-any-return]
+
+    execute = bridged(AsyncAdapt_asyncpg_cursor.execute)
+    executemany = bridged(AsyncAdapt_asyncpg_cursor.executemany)
+
+
+class StreamCursor(AsyncAdapt_asyncpg_ss_cursor):
+    """SQLAlchemy's cursor of the server's side, for threads as well."""
+
+    loop = Cursor.loop
+
+    execute = bridged(AsyncAdapt_asyncpg_ss_cursor.execute)
+    fetchone = bridged(AsyncAdapt_asyncpg_ss_cursor.fetchone)
+    fetchmany = bridged(AsyncAdapt_asyncpg_ss_cursor.fetchmany)
+    fetchall = bridged(AsyncAdapt_asyncpg_ss_cursor.fetchall)
+
+
+class ThreadableConnection(AsyncAdapt_asyncpg_connection):
+    """SQLAlchemy's connection, for threads as well."""
+
+    __slots__ = ("loop",)
+
+    _cursor_cls = Cursor
+    _ss_cursor_cls = StreamCursor
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)  # type: ignore[no-untyped-call]
+        self.loop = asyncio.get_running_loop()
+
+    commit = bridged(AsyncAdapt_asyncpg_connection.commit)
+    rollback = bridged(AsyncAdapt_asyncpg_connection.rollback)
+    close = bridged(AsyncAdapt_asyncpg_connection.close)
+    terminate = bridged(AsyncAdapt_asyncpg_connection.terminate)
 
 
 class Dialect(PGDialect_asyncpg):
@@ -72,12 +121,13 @@ def open_engine(server: Server, settings: Settings, *, pooled: bool = True) -> A
         "pool_timeout": settings.pool_timeout.total_seconds(),
         "pool_use_lifo": True,
     }
-    unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str}
+    unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str} if server.pooler else {}
+
+    def connect() -> Any:
+        return await_(ThreadableConnection.create(engine.dialect.dbapi, server.connect(), **unnamed))
+
     engine = create_async_engine(
-        "postgresql+backstay://",
-        async_creator=partial(_connect, server),
-        connect_args=unnamed if server.pooler else {},
-        **(kept if pooled else {"poolclass": NullPool}),
+        "postgresql+backstay://", creator=connect, **(kept if pooled else {"poolclass": NullPool})
     )
     _watch(engine, server)
     return engine
@@ -111,10 +161,6 @@ async def join(session: AsyncSession) -> SessionTransaction:
         # SQLAlchemy's BEGIN goes out with its first statement.
         await connection.exec_driver_sql("SELECT 1")
     return SessionTransaction(session, raw, partial(_abort, connection.info), session.info.get(MARK, ""))
-
-
-async def _connect(server: Server, **_arguments: object) -> asyncpg.Connection:
-    return await server.connect()
 
 
 async def _driver_connection(connection: AsyncConnection) -> asyncpg.Connection:

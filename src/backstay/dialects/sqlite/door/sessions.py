@@ -17,6 +17,7 @@ from backstay.dialects.dialect import Row
 from backstay.dialects.sqlite.door import dbapi
 from backstay.dialects.sqlite.open import Deadline
 from backstay.dialects.sqlite.turn import SEATS, Seat, Turn, refuse_waiting_for_oneself
+from backstay.dialects.threads import ThreadableSession, bridged
 from backstay.schema.kind.zone import Zone
 from backstay.settings import Settings
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 class ThreadedConnection(AdaptedConnection):
     """A connection whose statements run in threads, and which queues for the turn before its first write."""
 
-    __slots__ = ("_deadline", "_holds", "_threads", "_timeout", "_turn", "seat")
+    __slots__ = ("_deadline", "_holds", "_threads", "_timeout", "_turn", "loop", "seat")
 
     _connection: Any  # dbapi.Connection: SQLAlchemy expects an asynchronous one, but only passes it on
 
@@ -45,6 +46,7 @@ class ThreadedConnection(AdaptedConnection):
         self._turn = turn
         self._timeout = timeout
         self._holds = False
+        self.loop = asyncio.get_running_loop()
         self.seat: Seat | None = None
 
     # As SQLAlchemy calls it ----------------------------------------------------------------------------------
@@ -53,20 +55,24 @@ class ThreadedConnection(AdaptedConnection):
         """A cursor."""
         return ThreadedCursor(self)
 
+    @bridged
     def commit(self) -> None:
         """Make the transaction durable."""
         if not self._connection.is_idle:
             await_(self._end(self._connection.commit))
 
+    @bridged
     def rollback(self) -> None:
         """Undo the transaction."""
         if not self._connection.is_idle:
             await_(self._end(self._connection.rollback))
 
+    @bridged
     def lock(self) -> None:
         """Take the turn now, as ``SELECT … FOR UPDATE`` asks."""
         await_(self.take_turn())
 
+    @bridged
     def close(self) -> None:
         """Undo what is not committed, and close."""
         if in_greenlet():
@@ -74,6 +80,7 @@ class ThreadedConnection(AdaptedConnection):
         else:
             self.terminate()
 
+    @bridged
     def terminate(self) -> None:
         """Close at once: the statement that ran has been stopped already."""
         self._connection.close()
@@ -149,11 +156,14 @@ class ThreadedCursor:
     def __init__(self, connection: ThreadedConnection) -> None:
         self._connection = connection
         self._cursor = dbapi.Cursor(connection.driver_connection)
+        self.loop = connection.loop
 
+    @bridged
     def execute(self, text: str, parameters: Sequence[Any] | None = None) -> None:
         """Run a statement."""
         await_(self._connection.writing(lambda: self._cursor.execute(text, parameters or ())))
 
+    @bridged
     def executemany(self, text: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Run a statement once per parameter set."""
         await_(self._connection.writing(lambda: self._cursor.executemany(text, parameters)))
@@ -214,7 +224,11 @@ class Sessions:
         SEATS.set((*SEATS.get(), seat))
         try:
             async with (
-                AsyncSession(self._reading if readonly else self._writing, expire_on_commit=False) as session,
+                AsyncSession(
+                    self._reading if readonly else self._writing,
+                    expire_on_commit=False,
+                    sync_session_class=ThreadableSession,
+                ) as session,
                 session.begin(),
             ):
                 (await connection_of(session)).seat = seat

@@ -1,10 +1,12 @@
-"""Applications that live beside ours: FastAPI, Django, any ASGI application, each under its prefix."""
+"""Applications that live beside ours: FastAPI, Django, Flask, each under its prefix."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backstay.errors import DeclarationError
 from backstay.server.asgi import Application, Message, Receive, Scope, Send
@@ -49,6 +51,14 @@ def find_mount(mounts: Sequence[Mount], path: str) -> Mount | None:
 def enter_mount(scope: Scope, mount: Mount) -> Scope:
     """The scope as the mounted application sees it: its prefix moved to ``root_path``, as ASGI asks."""
     return {**scope, "root_path": scope.get("root_path", "") + mount.prefix}
+
+
+def is_wsgi(application: Callable[..., Any]) -> bool:
+    """Whether an application speaks WSGI: it takes an environment and what starts the answer, ASGI's take three."""
+    parameters = inspect.signature(application).parameters.values()
+    given = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    repeated = any(each.kind is each.VAR_POSITIONAL for each in parameters)
+    return not repeated and len([each for each in given if each.default is each.empty]) == 2
 
 
 class Guest:

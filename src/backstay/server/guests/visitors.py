@@ -5,6 +5,7 @@ Both are found only when they are asked for, so an application with a sign-in of
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backstay.errors import BackstayError, CrossSite, PermissionDenied
+from backstay.dialects.threads import Opening, call_in_loop
+from backstay.errors import BackstayError, CrossSite, DeclarationError, PermissionDenied
 from backstay.frontends.http import Response
 from backstay.schema.caller import ANONYMOUS, Caller
 from backstay.server.asgi import Application, Message, Receive, Scope, Send
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from backstay.auth.cookies.welcome import Cookies
 
 Sessions: TypeAlias = Callable[[Caller], AbstractAsyncContextManager[AsyncSession]]
+Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
+Render: TypeAlias = Callable[[BackstayError, Caller], Response]
 Meet: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
 
 VISITOR: Final = "backstay.visitor"
@@ -34,19 +38,23 @@ class Visitor:
         headers: the request's, as ASGI has them.
         identify: tells the caller from a request's headers, or raises.
         sessions: opens a session of a caller's.
+        render: words an error.
         scopes: the names of those that let a program's key in.
     """
 
     def __init__(
         self,
         headers: list[tuple[bytes, bytes]],
-        identify: Callable[[Mapping[str, str]], Caller],
+        identify: Identify,
         sessions: Sessions,
+        render: Render,
         scopes: Collection[str] = (),
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._headers = headers
         self._identify = identify
         self._sessions = sessions
+        self._render = render
         self._scopes = scopes
         self._refused: BackstayError | None = None
 
@@ -88,7 +96,7 @@ class Visitor:
     def _told(self) -> Caller:
         if self._refused is not None:
             raise self._refused
-        return self._identify(self.sent)
+        return call_in_loop(self._loop, lambda: self._identify(self.sent))
 
     @property
     def caller(self) -> Caller:
@@ -109,17 +117,39 @@ class Visitor:
         found: Caller = self.__dict__.get("_told", ANONYMOUS)
         return found
 
-    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+    def session(self) -> Opening:
         """A session in one transaction, in which the caller's rules hold. Raises Unauthenticated, likewise."""
-        return self._sessions(self.caller)
+        return Opening(self._loop, self._sessions(self.caller))
+
+    def answer(self, error: BackstayError) -> Response:
+        """An error that the application's own code raised, worded as REST words it."""
+        return self._render(error, self.known)
+
+
+def visitor_in(scope: Any, door: str) -> Visitor:
+    """The visitor of the request that an ASGI scope describes.
+
+    Arguments:
+        scope: of the request; anything else where there is none.
+        door: the module that asks, for the error.
+
+    Raises:
+        DeclarationError: the application is not mounted.
+    """
+    visitor = scope.get(VISITOR) if isinstance(scope, dict) else None
+    if not isinstance(visitor, Visitor):
+        raise DeclarationError(
+            f"backstay.{door} knows the callers of mounted applications only.", hint='app.mount("/path", application)'
+        )
+    return visitor
 
 
 def introduce(
     application: Application,
     *,
-    identify: Callable[[Mapping[str, str]], Caller],
+    identify: Identify,
     sessions: Sessions,
-    render: Callable[[BackstayError, Caller], Response],
+    render: Render,
     meet: Meet | None = None,
     scopes: Collection[str] = (),
     cookies: Cookies | None = None,
@@ -140,7 +170,7 @@ def introduce(
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            visitor = Visitor(scope["headers"], identify, sessions, scopes)
+            visitor = Visitor(scope["headers"], identify, sessions, render, scopes)
             if meet is not None:
                 await meet(visitor.sent)
             lines = () if cookies is None else await visitor.welcome(cookies, scope)
@@ -164,7 +194,7 @@ def _adding(lines: Sequence[tuple[str, str]], send: Send) -> Send:
     return pass_on
 
 
-def _answer_errors(application: Any, render: Callable[[BackstayError, Caller], Response]) -> None:
+def _answer_errors(application: Any, render: Render) -> None:
     add = getattr(application, "add_exception_handler", None)
     if add is None or BackstayError in getattr(application, "exception_handlers", {}):
         return
@@ -173,7 +203,7 @@ def _answer_errors(application: Any, render: Callable[[BackstayError, Caller], R
 
     async def answer(request: Any, error: BackstayError) -> StarletteResponse:
         visitor: Visitor | None = request.scope.get(VISITOR)
-        response = render(error, ANONYMOUS if visitor is None else visitor.known)
+        response = render(error, ANONYMOUS) if visitor is None else visitor.answer(error)
         return StarletteResponse(response.body, response.status, dict(response.headers))
 
     add(BackstayError, answer)
