@@ -126,7 +126,7 @@ class Settings:
     )
     passkey_domain: str = _setting("", "Domain that passkeys are made for; empty: that of site_url.")
     passkey_origins: tuple[str, ...] = _setting(
-        (), "Addresses of pages that may use passkeys (https://app.example.com); none: that of site_url."
+        (), "Addresses of pages that may use passkeys (https://app.example.com); none: site_url and public_url."
     )
     encryption_key: str = _setting(
         "",

@@ -206,3 +206,19 @@ class PasskeyNotFound(SignInError):
     code = "BS60098"
     status = 404
     name = "validation_failed"
+
+
+class RecoveryCodesExist(SignInError):
+    """There are recovery codes already, regenerate them to have new ones"""
+
+    code = "BS60150"
+    status = 422
+    name = "mfa_verified_factor_exists"
+
+
+class RecoveryCodesAlone(SignInError):
+    """Recovery codes need a verified factor beside them"""
+
+    code = "BS60151"
+    status = 422
+    name = "mfa_recovery_codes_sole_factor"

@@ -71,6 +71,8 @@ async def test_a_passkey_signs_in_by_itself_as_two_factors(ada: Person, backend:
     (told,) = (await found.ask("GET", "/passkeys")).json()
     assert told["id"] == made.json()["id"]
     assert told["last_used_at"]
+    # Nobody is asked for a second factor who signs in by the first one that counts as two.
+    refused(await found.ask("POST", "/factors/recovery-codes"), 422, "mfa_recovery_codes_sole_factor")
 
 
 async def test_a_key_of_nobody_or_of_another_page_does_not_sign_in(ada: Person, backend: Client) -> None:

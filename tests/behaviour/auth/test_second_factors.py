@@ -483,9 +483,46 @@ async def test_a_phone_is_a_second_factor(ada: Person, phones: Phones) -> None:
 async def test_recovery_codes_are_made_after_a_second_factor(ada: Person) -> None:
     refused(await ada.ask("POST", "/factors/recovery-codes"), 403, "insufficient_aal")
     await ada.strengthen()
-    codes = (await ada.ask("POST", "/factors/recovery-codes")).json()["codes"]
-    assert len(set(codes)) == 10
-    assert (await ada.ask("GET", "/factors/recovery-codes")).json() == {"left": 10}
+    refused(await ada.ask("GET", "/factors/recovery-codes"), 404, "mfa_factor_not_found")
+    refused(await ada.ask("POST", "/factors/recovery-codes/regenerate"), 404, "mfa_factor_not_found")
+    made = (await ada.ask("POST", "/factors/recovery-codes")).json()
+    assert (made["type"], made["total"], len(set(made["codes"]))) == ("recovery_code", 10, 10)
+    told = (await ada.ask("GET", "/factors/recovery-codes")).json()
+    assert told == {"id": made["id"], "type": "recovery_code", "total": 10, "remaining": 10}
+
+
+async def test_recovery_codes_alone_are_no_factor(ada: Person) -> None:
+    factor = await ada.strengthen()
+    assert (await ada.ask("DELETE", f"/factors/{factor}")).status == 200
+    refused(await ada.ask("POST", "/factors/recovery-codes"), 403, "insufficient_aal")
+
+
+async def test_new_recovery_codes_take_the_place_of_the_old_ones_when_one_says_so(ada: Person) -> None:
+    await ada.strengthen()
+    old = (await ada.ask("POST", "/factors/recovery-codes")).json()["codes"]
+    refused(await ada.ask("POST", "/factors/recovery-codes"), 422, "mfa_verified_factor_exists")
+    lost = await sign_in_again(ada)
+    for path in ("/factors/recovery-codes", "/factors/recovery-codes/regenerate"):
+        refused(await lost.ask("POST", path), 403, "insufficient_aal")
+    refused(await lost.ask("DELETE", "/factors/recovery-codes"), 422, "insufficient_aal")
+    new = (await ada.ask("POST", "/factors/recovery-codes/regenerate")).json()["codes"]
+    refused(await lost.ask("POST", "/factors/recovery-codes/verify", {"code": old[0]}), 422, "mfa_verification_failed")
+    session = (await lost.ask("POST", "/factors/recovery-codes/verify", {"code": new[0].lower()})).json()
+    assert Person(lost.backend, lost.clock, session).claims["aal"] == "aal2"
+    assert (await ada.ask("DELETE", "/factors/recovery-codes")).status == 200
+    refused(await ada.ask("GET", "/factors/recovery-codes"), 404, "mfa_factor_not_found")
+
+
+@pytest.mark.asvs("6.3.1")
+async def test_recovery_codes_cannot_be_tried_out(ada: Person) -> None:
+    await ada.strengthen()
+    code = (await ada.ask("POST", "/factors/recovery-codes")).json()["codes"][0]
+    lost = await sign_in_again(ada)
+    for _ in range(5):
+        answer = await lost.ask("POST", "/factors/recovery-codes/verify", {"code": "2222-" * 6})
+        refused(answer, 422, "mfa_verification_failed")
+    answer = await lost.ask("POST", "/factors/recovery-codes/verify", {"code": code})
+    refused(answer, 429, "over_request_rate_limit")
 
 
 @pytest.mark.invariant("I22")
@@ -496,10 +533,10 @@ async def test_a_recovery_code_does_for_a_lost_factor_once(ada: Person) -> None:
     lost = await sign_in_again(ada)
     assert (await lost.verify(factor, await lost.challenge(factor), codes[0].lower())).status == 200
     assert lost.claims["amr"][-1]["method"] == "mfa/recovery_code"
-    assert (await lost.ask("GET", "/factors/recovery-codes")).json() == {"left": 9}
+    assert (await lost.ask("GET", "/factors/recovery-codes")).json()["remaining"] == 9
     refused(await lost.verify(factor, await lost.challenge(factor), codes[0]), 422, "mfa_verification_failed")
     assert (await lost.ask("DELETE", f"/factors/{factor}")).status == 200
-    assert (await lost.ask("GET", "/factors/recovery-codes")).json() == {"left": 0}
+    refused(await lost.ask("GET", "/factors/recovery-codes"), 404, "mfa_factor_not_found")
 
 
 # The secret key, and what is kept ------------------------------------------------------------------------------

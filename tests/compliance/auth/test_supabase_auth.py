@@ -326,6 +326,38 @@ async def test_a_phone_is_a_second_factor(connect: Connect, opened: Opened) -> N
     assert [each.id for each in (await take(mfa.list_factors())).phone] == [factor.id]
 
 
+async def test_a_recovery_code_does_in_the_place_of_a_factor(connect: Connect, opened: Opened) -> None:
+    client = await join(connect, opened)
+    mfa = client.auth.mfa
+    factor = await take(mfa.enroll({"factor_type": "totp", "friendly_name": "My phone"}))
+    code = pyotp.TOTP(factor.totp.secret).now()
+    session = await take(mfa.challenge_and_verify({"factor_id": factor.id, "code": code}))
+    # The client has no method for it.
+    headers = {"apikey": PUBLISHABLE, "authorization": f"Bearer {session.access_token}"}
+    codes = httpx.post(f"{opened.url}/auth/v1/factors/recovery-codes", headers=headers).json()["codes"]
+    later = await enter(connect)
+    lost = later.auth.mfa
+    await take(lost.challenge_and_verify({"factor_id": factor.id, "code": codes[0]}))
+    level = await take(lost.get_authenticator_assurance_level())
+    assert level.current_level == "aal2"
+    assert [each.method for each in level.current_authentication_methods] == ["password", "mfa/recovery_code"]
+    used = {"factor_id": factor.id, "code": codes[0]}
+    await refused(lambda: lost.challenge_and_verify(used), 422, "mfa_verification_failed")
+    assert (await take(lost.unenroll({"factor_id": factor.id}))).id == factor.id
+
+
+async def test_a_factor_of_somebody_else_is_none(connect: Connect, opened: Opened) -> None:
+    ada, ben = await join(connect, opened), await join(connect, opened, "ben@example.com")
+    factor = await take(ben.auth.mfa.enroll({"factor_type": "totp"}))
+    challenge = await take(ben.auth.mfa.challenge({"factor_id": factor.id}))
+    code = pyotp.TOTP(factor.totp.secret).now()
+    shown = {"factor_id": factor.id, "challenge_id": challenge.id, "code": code}
+    await refused(lambda: ada.auth.mfa.challenge({"factor_id": factor.id}), 404, "mfa_factor_not_found")
+    await refused(lambda: ada.auth.mfa.verify(shown), 404, "mfa_factor_not_found")
+    await refused(lambda: ada.auth.mfa.unenroll({"factor_id": factor.id}), 404, "mfa_factor_not_found")
+    assert (await take(ada.auth.mfa.get_authenticator_assurance_level())).next_level == "aal1"
+
+
 async def test_admin_removes_second_factors(connect: Connect, opened: Opened) -> None:
     client = await join(connect, opened)
     user = (await take(client.auth.get_user())).user

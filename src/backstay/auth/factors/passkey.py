@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from backstay.errors import DeclarationError, PasskeyRefused
 
@@ -30,6 +32,13 @@ class Party:
     name: str
     origins: tuple[str, ...]
 
+    def covers(self, url: str) -> bool:
+        """Whether a browser gives keys to a page at an address: one of the origins, at the domain or below it."""
+        page = urlsplit(url)
+        host = page.hostname or ""
+        near = host == self.domain or host.endswith(f".{self.domain}")
+        return near and not _is_number(host) and f"{page.scheme}://{page.netloc}" in self.origins
+
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
@@ -48,6 +57,15 @@ class PublicKey:
     uses: int
     transports: tuple[str, ...] = ()
     synchronised: bool = False
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an address, for which there are no keys."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def require_passkeys() -> None:

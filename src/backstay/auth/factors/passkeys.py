@@ -246,11 +246,12 @@ def check_on(sign_in: SignIn) -> None:
 
 
 def party_of(sign_in: SignIn) -> Party:
-    """For whom keys are made here: the site, unless the settings say otherwise."""
+    """For whom keys are made here: the site and our own pages, unless the settings say otherwise."""
     require_passkeys()
-    settings, site = sign_in.settings, urlsplit(site_of(sign_in))
-    domain = settings.passkey_domain or site.hostname or "localhost"
-    return Party(domain, domain, settings.passkey_origins or (f"{site.scheme}://{site.netloc}",))
+    settings, site = sign_in.settings, site_of(sign_in)
+    domain = settings.passkey_domain or urlsplit(site).hostname or "localhost"
+    own = [f"{each.scheme}://{each.netloc}" for each in map(urlsplit, filter(None, (site, settings.public_url)))]
+    return Party(domain, domain, settings.passkey_origins or tuple(dict.fromkeys(own)))
 
 
 def challenge_of(sign_in: SignIn, challenge_id: UUID) -> bytes:

@@ -9,13 +9,10 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import is_sure
-from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.present import find_present
 from backstay.auth.store import factors
-from backstay.errors import EnrollingNeedsAal2, FactorCodeWrong, FeatureDisabled
+from backstay.errors import FactorCodeWrong
 
 COUNT: Final = 10
 """How many a user has."""
@@ -53,35 +50,6 @@ def is_recovery_code(text: str) -> bool:
     return len(typed) == _GROUPS * _LETTERS and set(typed) <= set(_ALPHABET)
 
 
-# Endpoints ---------------------------------------------------------------------------------------------------
-
-
-async def make_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
-    """``POST /factors/recovery-codes``: new codes, told this once; those that there were are worthless from now on.
-
-    Raises:
-        EnrollingNeedsAal2: no second factor was shown.
-    """
-    _check_on(sign_in)
-    codes = make_codes()
-    async with sign_in.session() as db:
-        present = await find_present(db, sign_in, incoming)
-        if not is_sure(incoming, present) or not await factors.has_verified(db, sign_in.tables, present.user.id):
-            raise EnrollingNeedsAal2("AAL2 required to make recovery codes")
-        digests = [digest(code, str(present.user.id)) for code in codes]
-        await factors.replace_recovery_codes(db, sign_in.tables, present.user.id, digests, incoming.now)
-        await note(db, sign_in, incoming, "recovery_codes_made", present.user.id)
-    return Answer({"codes": codes})
-
-
-async def count_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
-    """``GET /factors/recovery-codes``: how many are left."""
-    _check_on(sign_in)
-    async with sign_in.session() as db:
-        present = await find_present(db, sign_in, incoming)
-        return Answer({"left": await factors.count_recovery_codes(db, sign_in.tables, present.user.id)})
-
-
 async def use_code(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, code: str) -> str:
     """Use a recovery code in the place of another factor; how tokens tell of it.
 
@@ -91,11 +59,6 @@ async def use_code(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_i
     kept = digest(code, str(user_id))
     if not await factors.use_recovery_code(db, sign_in.tables, user_id, kept, incoming.now):
         raise FactorCodeWrong("Invalid recovery code entered")
-    left = await factors.count_recovery_codes(db, sign_in.tables, user_id)
+    left = (await factors.count_recovery_codes(db, sign_in.tables, user_id)).remaining
     await note(db, sign_in, incoming, "recovery_code_used", user_id, {"left": left})
     return "mfa/recovery_code"
-
-
-def _check_on(sign_in: SignIn) -> None:
-    if not sign_in.auth.mfa:
-        raise FeatureDisabled("Second factors are switched off", hint="Declare Auth(User, mfa=True).")

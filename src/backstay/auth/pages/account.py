@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backstay.auth.grants.scopes import offered
-from backstay.auth.pages.factor import verified
+from backstay.auth.pages.factor import needs_factor, offers_keys, verified
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import ACCOUNT
 from backstay.auth.pages.visit import Visit, for_users
 from backstay.auth.protocol.answer import Answer
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, FactorNotFound
 
-_DONE = ("factor", "grant", "password", "session")
+_DONE = ("factor", "new-factor", "passkey", "new-passkey", "grant", "password", "session")
 
 
 @for_users
@@ -27,17 +27,29 @@ async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
     user = await visit.ask("GET", "/user")
     sessions = await visit.ask("GET", "/sessions")
     grants = await visit.ask("GET", "/user/oauth/grants") if visit.sign_in.settings.oauth_server else []
-    done = visit.query.get("done", "")
+    passkeys = await visit.ask("GET", "/passkeys") if visit.sign_in.auth.passkeys else []
+    factors, done = verified(user.get("factors", ())), visit.query.get("done", "")
     return visit.show(
         "account",
         fault=fault,
         user=user,
-        factors=verified(user.get("factors", ())),
+        factors=factors,
+        passkeys=passkeys,
+        keys=offers_keys(visit.sign_in),
+        codes_left=await _count_codes(visit) if factors else 0,
+        must_prove=needs_factor(visit, {"user": user}),
         may_have_factors=visit.sign_in.auth.mfa,
         sessions=[_session(each) for each in sessions],
         grants=[_grant(each, offered(visit.sign_in)) for each in grants],
         done=done if done in _DONE else "",
     )
+
+
+async def _count_codes(visit: Visit) -> int:
+    try:
+        return int((await visit.ask("GET", "/factors/recovery-codes"))["remaining"])
+    except FactorNotFound:
+        return 0
 
 
 def _session(session: dict[str, Any]) -> dict[str, Any]:

@@ -1,36 +1,46 @@
-"""The pages for signing in, signing up and signing out."""
+"""The pages for signing in, signing up and signing out, and the way to a provider."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from backstay.auth.pages.factor import factor_link, needs_factor
+from backstay.auth.keys import SIGN_IN
+from backstay.auth.pages.factor import factor_link, needs_factor, offers_keys
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.profile import list_fields, read_profile
 from backstay.auth.pages.prove import show_code_form
-from backstay.auth.pages.provider import list_providers
 from backstay.auth.pages.target import arrival_url, choose_next
 from backstay.auth.pages.visit import Visit, link_to
 from backstay.auth.protocol.answer import Answer
+from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email
 from backstay.auth.steps.choose import judge_password
 from backstay.errors import BackstayError, EmailNotConfirmed, TokenSessionNotFound, TokenUserNotFound, ValidationFailed
+
+_TITLES: Final = {
+    "github": "GitHub",
+    "gitlab": "GitLab",
+    "linkedin": "LinkedIn",
+    "azure": "Microsoft",
+}
 
 
 async def show_sign_in(visit: Visit) -> Answer:
     """``GET /auth/sign-in``; whoever is signed in already goes on."""
     if visit.is_signed_in:
         return visit.go(choose_next(visit.sign_in, visit.next))
-    return _sign_in_page(visit)
+    return sign_in_page(visit)
 
 
-def _sign_in_page(visit: Visit, fault: Fault | None = None) -> Answer:
+def sign_in_page(visit: Visit, fault: Fault | None = None) -> Answer:
+    """The page, with what was wrong with what was sent."""
     settings = visit.sign_in.settings
     return visit.show(
         "sign-in",
         fault=fault,
+        keys=offers_keys(visit.sign_in),
         providers=list_providers(visit.sign_in),
         by_email=settings.email_sign_in,
         may_sign_up=settings.sign_up,
@@ -48,7 +58,7 @@ async def sign_in(visit: Visit) -> Answer:
     except EmailNotConfirmed as error:
         return show_code_form(visit, "signup", fault=explain(error))
     except BackstayError as error:
-        return _sign_in_page(visit, explain(error))
+        return sign_in_page(visit, explain(error))
     return await go_on(visit, session)
 
 
@@ -108,3 +118,22 @@ async def sign_out(visit: Visit) -> Answer:
             await visit.ask("POST", "/logout", query=f"scope={scope}")
     visit.leave()
     return visit.go(link_to("sign-in"))
+
+
+# At a provider -------------------------------------------------------------------------------------------------
+
+
+def list_providers(sign_in: SignIn) -> list[dict[str, str]]:
+    """The providers that one may log in at: their names, and what they are called."""
+    names = dict.fromkeys(provider.facts.name for provider in sign_in.auth.providers)
+    return [{"name": name, "title": _TITLES.get(name, name.replace("_", " ").title())} for name in names]
+
+
+async def go_to_provider(visit: Visit) -> Answer:
+    """``GET /auth/provider?name=...``: off to a provider, who sends the browser back to ``/auth/arrive``."""
+    values: dict[str, Any] = {
+        "provider": visit.query.get("name", ""),
+        "redirect_to": arrival_url(visit.sign_in, visit.next),
+        **visit.challenge,
+    }
+    return visit.go(f"{SIGN_IN}/authorize?{urlencode(values)}")

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from backstay.auth.factors.passkeys import party_of
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import ACCOUNT, choose_next
 from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
-from backstay.errors import BackstayError
+from backstay.auth.sign_in import SignIn
+from backstay.errors import BackstayError, RecoveryCodesExist
 
 _TYPED: Final = ("totp", "phone")
-"""What is shown by typing a code. Security keys take a script, so pages without any leave them to front ends."""
+"""What is shown by typing a code."""
 _EMPTY: Final = Fault("code", "Fill in the code.", 422)
 
 
@@ -27,6 +29,11 @@ def needs_factor(visit: Visit, session: Mapping[str, Any]) -> bool:
     return visit.claims.get("aal") != "aal2" and bool(verified(session["user"].get("factors", ())))
 
 
+def offers_keys(sign_in: SignIn) -> bool:
+    """Whether there are passkeys, and browsers give them to our pages."""
+    return sign_in.auth.passkeys and party_of(sign_in).covers(sign_in.settings.public_url)
+
+
 def factor_link(asked: str) -> str:
     """The page that asks for a second factor, on the way to another one."""
     return link_to("mfa") + (f"?{urlencode({'next': asked})}" if asked else "")
@@ -38,16 +45,32 @@ def factor_link(asked: str) -> str:
 @for_users
 async def show_mfa(visit: Visit) -> Answer:
     """``GET /auth/mfa``."""
-    return await _mfa_page(visit)
+    return await mfa_page(visit)
 
 
-async def _mfa_page(visit: Visit, fault: Fault | None = None, *, challenge: str = "", factor: str = "") -> Answer:
+async def mfa_page(visit: Visit, fault: Fault | None = None, *, challenge: str = "", factor: str = "") -> Answer:
+    """The page, with what was wrong with what was sent.
+
+    Arguments:
+        visit: who is there.
+        fault: what was wrong.
+        challenge: the one that a code was sent for.
+        factor: the one that it was sent to.
+    """
     user = await visit.ask("GET", "/user")
     found = verified(user.get("factors", ()))
     if visit.claims.get("aal") == "aal2" or not found:
         return visit.go(choose_next(visit.sign_in, visit.next))
     typed = [each for each in found if each["factor_type"] in _TYPED]
-    return visit.show("mfa", fault=fault, factors=typed or found, challenge=challenge, chosen=factor)
+    return visit.show(
+        "mfa",
+        fault=fault,
+        keys=offers_keys(visit.sign_in),
+        factors=typed or found,
+        security_keys=[each for each in found if each not in typed],
+        challenge=challenge,
+        chosen=factor,
+    )
 
 
 @for_users
@@ -58,12 +81,12 @@ async def use_factor(visit: Visit) -> Answer:
     try:
         if sent_for:
             asked = await visit.ask("POST", f"/factors/{sent_for}/challenge", {})
-            return await _mfa_page(visit, challenge=asked["id"], factor=sent_for)
+            return await mfa_page(visit, challenge=asked["id"], factor=sent_for)
         if not form.get("code", "").strip():
-            return await _mfa_page(visit, _EMPTY, challenge=challenge, factor=factor)
+            return await mfa_page(visit, _EMPTY, challenge=challenge, factor=factor)
         session = await _answer(visit, factor, challenge)
     except BackstayError as error:
-        return await _mfa_page(visit, explain(error), challenge=challenge, factor=factor)
+        return await mfa_page(visit, explain(error), challenge=challenge, factor=factor)
     visit.renew(session)
     return visit.go(choose_next(visit.sign_in, visit.next))
 
@@ -86,7 +109,7 @@ async def enroll(visit: Visit) -> Answer:
     try:
         made = await visit.ask("POST", "/factors", {"factor_type": "totp", "friendly_name": name})
     except BackstayError as error:
-        return _refused(visit, error)
+        return show_refusal(visit, error)
     return _enroll_page(visit, made["id"], made["totp"])
 
 
@@ -108,10 +131,32 @@ async def confirm(visit: Visit) -> Answer:
         visit.renew(await _answer(visit, factor, ""))
     except BackstayError as error:
         if form.get("remove"):
-            return _refused(visit, error)
+            return show_refusal(visit, error)
         return _enroll_page(visit, factor, None, explain(error))
-    return visit.show("codes", codes=(await visit.ask("POST", "/factors/recovery-codes"))["codes"])
+    return await show_first_codes(visit)
 
 
-def _refused(visit: Visit, error: BackstayError) -> Answer:
+async def show_first_codes(visit: Visit) -> Answer:
+    """The recovery codes that come with a user's first factor; with a further one, the account."""
+    try:
+        return visit.show("codes", codes=(await visit.ask("POST", "/factors/recovery-codes"))["codes"])
+    except RecoveryCodesExist:
+        return visit.go(f"{ACCOUNT}?done=new-factor")
+
+
+@for_users
+async def renew_codes(visit: Visit) -> Answer:
+    """``POST /auth/codes``: new recovery codes in the place of all that there were."""
+    try:
+        try:
+            made = await visit.ask("POST", "/factors/recovery-codes")
+        except RecoveryCodesExist:
+            made = await visit.ask("POST", "/factors/recovery-codes/regenerate")
+    except BackstayError as error:
+        return show_refusal(visit, error)
+    return visit.show("codes", codes=made["codes"])
+
+
+def show_refusal(visit: Visit, error: BackstayError) -> Answer:
+    """A page that tells why nothing was done."""
     return visit.show("told", status=error.status, reason="refused", words=explain(error).message)

@@ -32,6 +32,11 @@ _FIELDS: Final[dict[type[BackstayError], tuple[str, str]]] = {
     errors.UserExists: ("email", "There is an account with this address already."),
     errors.SignUpDisabled: (ALL, "Nobody can sign up here at the moment."),
     errors.ReauthenticationNeeded: (ALL, "Sign in again before you change this."),
+    errors.PasskeyNeedsAal2: (ALL, "Use your second factor first."),
+    errors.PasskeyRefused: (ALL, "This key is not known here, or did not answer as it should."),
+    errors.PasskeyExists: (ALL, "You have this key already."),
+    errors.PasskeyChallengeNotFound: (ALL, "This took too long. Try again."),
+    errors.PasskeyChallengeExpired: (ALL, "This took too long. Try again."),
     errors.InsufficientAal: (ALL, "Use your second factor first."),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from backstay.auth.pages import account, consent, enter, factor, prove, provider
-from backstay.auth.pages.templates import STYLES
+from backstay.auth.pages import account, consent, enter, factor, key, prove
+from backstay.auth.pages.templates import FILES
 from backstay.auth.pages.visit import Page, Site, Visit
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.front import write
@@ -25,10 +25,13 @@ _PAGES: Final[Mapping[str, Mapping[str, Page]]] = {
     "/reset": {"GET": prove.show_reset, "POST": prove.reset},
     "/arrive": {"GET": prove.arrive},
     "/password": {"GET": prove.show_password, "POST": prove.change_password},
-    "/provider": {"GET": provider.go_to_provider},
+    "/provider": {"GET": enter.go_to_provider},
     "/mfa": {"GET": factor.show_mfa, "POST": factor.use_factor},
     "/factors": {"POST": factor.enroll},
     "/factor": {"POST": factor.confirm},
+    "/codes": {"POST": factor.renew_codes},
+    "/keys": {"POST": key.take_key},
+    "/keys/options": {"POST": key.offer_key},
     "/account": {"GET": account.show_account},
     "/sessions": {"POST": account.end_session},
     "/grants": {"POST": account.take_back},
@@ -49,8 +52,8 @@ async def answer_page(site: Site, request: Request) -> tuple[int, tuple[tuple[st
         request: as it came, its path without ``/auth``.
     """
     name = request.path.removeprefix("/")
-    if name in STYLES and request.method in ("GET", "HEAD"):
-        return write(_style(site, name))
+    if name in FILES and request.method in ("GET", "HEAD"):
+        return write(_file(site, name))
     visit = None
     try:
         # A form that does not tell where it was made is known by its token.
@@ -89,7 +92,7 @@ def _without_form(request: Request) -> Request:
     return Request("GET", request.path, "", request.headers, b"", request.address)
 
 
-def _style(site: Site, name: str) -> Answer:
+def _file(site: Site, name: str) -> Answer:
     text = site.templates.read(name) or ""
-    headers = (("content-type", "text/css; charset=utf-8"), ("cache-control", "public, max-age=300"))
+    headers = (("content-type", f"{FILES[name]}; charset=utf-8"), ("cache-control", "public, max-age=300"))
     return Answer(None, 200, headers, text)

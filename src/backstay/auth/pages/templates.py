@@ -10,9 +10,9 @@ from typing import Any, Final
 from backstay.auth.mail.sandbox import Sandbox
 
 _OURS: Final = Path(__file__).with_name("templates")
-_NAME: Final = re.compile(r"[a-z_-]{1,40}\.(?:html|css)")
-STYLES: Final = ("style.css", "theme.css")
-"""The style of all pages, and what an application changes of it."""
+_NAME: Final = re.compile(r"[a-z_-]{1,40}\.(?:html|css|js)")
+FILES: Final = {"style.css": "text/css", "theme.css": "text/css", "keys.js": "text/javascript"}
+"""What pages load: their style, what an application changes of it, and the script that asks browsers for keys."""
 
 
 class Templates:

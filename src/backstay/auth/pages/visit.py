@@ -166,13 +166,16 @@ class Visit:
         self._lines = self.site.cookies.jar.empty(kept, *Name)
         self._is_known, self._visit = False, make_token()
 
-    def show(self, page: str, *, fault: Fault | None = None, status: int = 200, **words: Any) -> Answer:
+    def show(
+        self, page: str, *, fault: Fault | None = None, status: int = 200, keys: bool = False, **words: Any
+    ) -> Answer:
         """A page.
 
         Arguments:
             page: its template.
             fault: what was wrong with its form.
             status: of the answer, where nothing was.
+            keys: whether it has a script, which asks the browser for keys.
             words: what else it says.
         """
         if not self.is_signed_in:
@@ -187,12 +190,17 @@ class Visit:
                 "signed_in": self.is_signed_in,
                 "values": {"email": filled.get("email", "")[:320]},
                 "errors": {} if fault is None else {fault.field or "form": fault.message},
+                "keys": keys,
                 **words,
             },
         )
         more = () if fault is None else fault.headers
-        headers = (("content-type", "text/html; charset=utf-8"), *self._headers(), *more, *self._lines)
+        headers = (("content-type", "text/html; charset=utf-8"), *self._headers(keys), *more, *self._lines)
         return Answer(None, status if fault is None else fault.status, headers, text)
+
+    def tell(self, document: Mapping[str, Any], status: int = 200) -> Answer:
+        """An answer for the page's script."""
+        return Answer(document, status, (("cache-control", "no-store"), *self._lines))
 
     def go(self, target: str) -> Answer:
         """Send the browser on."""
@@ -213,12 +221,13 @@ class Visit:
             self._is_known = True
             self._lines += self.site.cookies.jar.put_visit(self.welcome.kept, self._visit, _VISIT_LIFE)
 
-    def _headers(self) -> tuple[tuple[str, str], ...]:
+    def _headers(self, keys: bool) -> tuple[tuple[str, str], ...]:
         # Browsers hold a form to its policy on the way that its answer sends them, too.
         target = origin_of(choose_next(self.sign_in, self.next))
         actions = " ".join(dict.fromkeys(["'self'", *([target] if target else [])]))
+        script = "script-src 'self'; connect-src 'self'; " if keys else ""
         policy = (
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+            f"default-src 'none'; style-src 'self'; img-src 'self' data:; {script}"
             f"form-action {actions}; base-uri 'none'; frame-ancestors 'none'"
         )
         return (("content-security-policy", policy), *_HARDENED)

@@ -16,7 +16,13 @@ from backstay.auth.factors.passkeys import (
     remove_key_of,
     rename_key,
 )
-from backstay.auth.factors.recovery import count_recovery_codes, make_recovery_codes
+from backstay.auth.factors.recovery_codes import (
+    count_recovery_codes,
+    make_recovery_codes,
+    remove_recovery_codes,
+    renew_recovery_codes,
+    verify_recovery_code,
+)
 from backstay.auth.factors.remove import list_factors, remove_factor, remove_factor_of
 from backstay.auth.factors.verify import verify_factor
 from backstay.auth.protocol.route import Route, Who
@@ -25,6 +31,9 @@ FACTOR_ROUTES: Final = (
     Route("POST", "/factors", enroll_factor, Who.USER),
     Route("GET", "/factors/recovery-codes", count_recovery_codes, Who.USER),
     Route("POST", "/factors/recovery-codes", make_recovery_codes, Who.USER),
+    Route("DELETE", "/factors/recovery-codes", remove_recovery_codes, Who.USER),
+    Route("POST", "/factors/recovery-codes/verify", verify_recovery_code, Who.USER),
+    Route("POST", "/factors/recovery-codes/regenerate", renew_recovery_codes, Who.USER),
     Route("DELETE", "/factors/{factor_id}", remove_factor, Who.USER),
     Route("POST", "/factors/{factor_id}/challenge", challenge_factor, Who.USER),
     Route("POST", "/factors/{factor_id}/verify", verify_factor, Who.USER),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -34,6 +34,13 @@ class Status(Enum):
 
     UNVERIFIED = "unverified"
     VERIFIED = "verified"
+
+
+class Count(NamedTuple):
+    """How many recovery codes a user has: in all, and of those that are still good."""
+
+    total: int
+    remaining: int
 
 
 # Factors -----------------------------------------------------------------------------------------------------
@@ -248,8 +255,9 @@ async def use_recovery_code(db: AsyncSession, tables: Tables, user_id: Any, dige
     return used.first() is not None
 
 
-async def count_recovery_codes(db: AsyncSession, tables: Tables, user_id: Any) -> int:
-    """How many recovery codes of a user are still good."""
+async def count_recovery_codes(db: AsyncSession, tables: Tables, user_id: Any) -> Count:
+    """How many recovery codes a user has."""
     codes = tables.recovery_codes
-    query = sa.select(sa.func.count()).select_from(codes).where(codes.c.user_id == user_id, codes.c.used_at.is_(None))
-    return int(await db.scalar(query) or 0)
+    query = sa.select(sa.func.count(), sa.func.count().filter(codes.c.used_at.is_(None)))
+    total, remaining = (await db.execute(query.where(codes.c.user_id == user_id))).one()
+    return Count(total, remaining)

@@ -86,3 +86,59 @@ test('admin.mfa: the factors of users who lost theirs', async () => {
   assert.deepEqual(await level(await enter('lost@example.com')), ['aal1', 'aal1'])
   assert.equal((await letter('lost@example.com', 'factor_removed')).kind, 'factor_removed')
 })
+
+test('recovery codes: generate, getStatus, verify, regenerate, unenroll', async () => {
+  const { auth } = await member('paper@example.com', { auth: { experimental: { recoveryCodes: true } } })
+  const { recoveryCodes } = auth.mfa
+  await refused(recoveryCodes.getStatus(), 404, 'mfa_factor_not_found')
+  await refused(recoveryCodes.generate(), 403, 'insufficient_aal')
+  const factor = await good(auth.mfa.enroll({ factorType: 'totp' }))
+  await good(auth.mfa.challengeAndVerify({ factorId: factor.id, code: shown(factor.totp.secret) }))
+  const made = await good(recoveryCodes.generate({ friendlyName: 'On paper' }))
+  assert.deepEqual([made.type, made.total, new Set(made.codes).size], ['recovery_code', 10, 10])
+  await refused(recoveryCodes.generate(), 422, 'mfa_verified_factor_exists')
+  // The phone is lost: a code does in its place, with or without a challenge of it, and once.
+  await good(auth.signInWithPassword({ email: 'paper@example.com', password }))
+  await refused(recoveryCodes.verify({ code: '2222-2222-2222-2222-2222-2222' }), 422, 'mfa_verification_failed')
+  await good(recoveryCodes.verify({ code: made.codes[0].toLowerCase() }))
+  assert.deepEqual((await good(auth.getClaims())).claims.amr.map((each) => each.method), ['password', 'mfa/recovery_code'])
+  await good(auth.signInWithPassword({ email: 'paper@example.com', password }))
+  await refused(auth.mfa.challengeAndVerify({ factorId: factor.id, code: made.codes[0] }), 422, 'mfa_verification_failed')
+  await good(auth.mfa.challengeAndVerify({ factorId: factor.id, code: made.codes[1] }))
+  assert.deepEqual(await good(recoveryCodes.getStatus()), { id: made.id, type: 'recovery_code', total: 10, remaining: 8 })
+  const anew = await good(recoveryCodes.regenerate())
+  assert.deepEqual([anew.id, anew.total, anew.codes.includes(made.codes[2])], [made.id, 10, false])
+  await refused(recoveryCodes.verify({ code: made.codes[2] }), 422, 'mfa_verification_failed')
+  assert.deepEqual(await good(recoveryCodes.unenroll()), { id: made.id })
+  await refused(recoveryCodes.getStatus(), 404, 'mfa_factor_not_found')
+})
+
+// With the keys themselves: tests/compliance/test_passkeys.py, in a browser.
+test('a security key: what a browser is asked, and an answer that is none', async () => {
+  const { auth } = await member('stick@example.com')
+  const factor = await good(auth.mfa.enroll({ factorType: 'webauthn', friendlyName: 'Stick' }))
+  assert.deepEqual([factor.type, factor.friendly_name], ['webauthn', 'Stick'])
+  const asked = await good(auth.mfa.challenge({ factorId: factor.id, webauthn: { rpId: 'evil.example', rpOrigins: ['https://evil.example'] } }))
+  const { publicKey } = asked.webauthn.credential_options
+  assert.deepEqual([asked.type, asked.webauthn.type, publicKey.rp.id], ['webauthn', 'create', '127.0.0.1'])
+  const credential_response = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response: {}, toJSON: () => ({ id: 'AAAA', rawId: 'AAAA', type: 'public-key', response: {} }) }
+  await refused(auth.mfa.verify({ factorId: factor.id, challengeId: asked.id, webauthn: { type: 'create', credential_response } }), 400, 'webauthn_verification_failed')
+  assert.equal((await good(auth.mfa.listFactors())).webauthn.length, 0)
+  assert.deepEqual(await level(auth), ['aal1', 'aal1'])
+  await good(auth.mfa.unenroll({ factorId: factor.id }))
+})
+
+test('passkeys: what a browser is asked, and an answer that is none', async () => {
+  const { auth } = await member('passkey@example.com')
+  const { user } = await good(auth.getUser())
+  const credential = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response: {}, clientExtensionResults: {} }
+  const making = await good(auth.passkey.startRegistration())
+  assert.deepEqual([making.options.user.name, making.options.authenticatorSelection.residentKey], ['passkey@example.com', 'required'])
+  await refused(auth.passkey.verifyRegistration({ challengeId: making.challenge_id, credential }), 400, 'webauthn_verification_failed')
+  const asked = await good(auth.passkey.startAuthentication())
+  assert.deepEqual([asked.options.userVerification, asked.options.allowCredentials], ['required', []])
+  await refused(auth.passkey.verifyAuthentication({ challengeId: asked.challenge_id, credential }), 400, 'webauthn_verification_failed')
+  assert.deepEqual(await good(auth.passkey.list()), [])
+  await refused(auth.passkey.delete({ passkeyId: user.id }), 404, 'validation_failed')
+  assert.deepEqual(await good(admin.passkey.listPasskeys({ userId: user.id })), [])
+})
