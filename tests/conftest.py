@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _services = contextlib.ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Find or start the services once, in the process that the workers of pytest-xdist inherit from."""
+    # The hundreds of processes that tests start run bytecode, as an installed package does; none compiles all of it.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PYTEST_XDIST_WORKER" not in os.environ and not _only_pure_tests(config):
         os.environ[POSTGRESQL] = _services.enter_context(postgresql())
 

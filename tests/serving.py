@@ -93,6 +93,11 @@ class Serving:
         assert self._process is not None
         return sum(map(_processor_time, _tree(self._process.pid)))
 
+    def memory(self) -> float:
+        """Megabytes that it and its workers have written, each one's share of what they share."""
+        assert self._process is not None
+        return sum(map(_written, _tree(self._process.pid))) / 1024
+
     def _await_ready(self) -> None:
         assert self._process is not None
         until = time.monotonic() + PATIENCE
@@ -122,3 +127,8 @@ def _tree(process: int) -> Iterator[int]:
 def _processor_time(process: int) -> float:
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _written(process: int) -> int:
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))

@@ -353,16 +353,18 @@ def test_idle_application_is_small(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(sys.platform != "linux", reason="reads processor time as Linux shows it")
-def test_a_server_starts_at_once(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="reads processor time and memory as Linux shows them")
+def test_a_server_starts_at_once_and_is_small(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path)
     with Door(workspace.build(url), rows.fill):
         pass
-    spend("start", min(started(url, tmp_path) for _ in range(3)))
+    runs = [started(url, tmp_path) for _ in range(3)]
+    spend("served_memory", min(memory for _, memory in runs))
+    spend("start", min(seconds for seconds, _ in runs))
 
 
-def started(url: str, folder: Path) -> float:
-    """Seconds of processor time that ``backstay serve`` takes until it answers."""
+def started(url: str, folder: Path) -> tuple[float, float]:
+    """Seconds of processor time that ``backstay serve`` takes until it answers, and the MB that it holds by then."""
     program = folder / "served.py"
     program.write_text(f"from fixtures.workspace import build\n\napp = build({url!r})\n", encoding="utf-8")
     with Serving(str(program), url, folder, {"jwt_secret": SECRET}, command=True) as served:
@@ -371,7 +373,7 @@ def started(url: str, folder: Path) -> float:
             connection.request("GET", f"/rest/v1/notes?{POINT}", headers=headers)
             answer = connection.getresponse()
             assert (answer.status, len(json.loads(answer.read()))) == (200, 1)
-        return served.processor_time()
+        return served.processor_time(), served.memory()
 
 
 def test_every_budget_has_a_reason_and_a_test() -> None:

@@ -137,6 +137,11 @@ def locate(target: str) -> Path:
     return Path(origin).resolve().parent if origin else Path.cwd()
 
 
+def configure_beside(target: str) -> None:
+    """Read the ``backstay.toml`` beside an application, unless ``BACKSTAY_CONFIG`` names another file."""
+    _configure(locate(target))
+
+
 def _split(target: str) -> tuple[str, str]:
     place, _, name = target.rpartition(":")
     return (place, name) if place and name.isidentifier() else (target, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -16,7 +15,9 @@ _SIMILAR = 0.75
 
 def closest(name: str, known: Iterable[str], *, similarity: float = _SIMILAR) -> str | None:
     """The known name most like an unknown one, if one is like it."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=similarity)
+    from difflib import get_close_matches  # most applications never meet a name that they do not know
+
+    found = get_close_matches(name, list(known), n=1, cutoff=similarity)
     return found[0] if found else None
 
 

@@ -63,6 +63,7 @@ def serve(
     connections: int = 10_000,
     log_level: str = "info",
     grace: timedelta = timedelta(seconds=30),
+    refuse: Callable[[Exception], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -77,6 +78,7 @@ def serve(
         connections: most connections of clients per worker, idle ones included; fewer where fewer files may be open.
         log_level: least severity that is logged, where nothing logs yet.
         grace: how long requests under way may take to finish when the server stops.
+        refuse: says why the application could not be made (pickled as ``target`` is); None: the log does.
 
     Raises:
         DeclarationError: the address cannot be listened on.
@@ -102,7 +104,8 @@ def serve(
         workers_kill_timeout=max(1, int(grace.total_seconds())),
     )
     server.respawned_wrks = _Respawns()
-    worker = _make_worker(functools.partial(_import, target) if isinstance(target, str) else target, log_level)
+    load = functools.partial(_import, target) if isinstance(target, str) else target
+    worker = _make_worker(load, log_level, refuse or _log_failure)
     # Workers that fork share what is here: a collector that went through it would make copies.
     gc.freeze()
     server.serve(target_loader=worker.load_application, wrap_loader=False)
@@ -189,6 +192,7 @@ class _Worker:
     """
 
     load: Callable[[], Application]
+    refuse: Callable[[Exception], None]
     log_level: str
     parent: int
     served: Event
@@ -203,7 +207,7 @@ class _Worker:
         try:
             application = self.load()
         except Exception as error:
-            observe(StartFailed(error))
+            (_log_failure if self.served.is_set() else self.refuse)(error)
             self.give_up()
             raise SystemExit(1) from None
 
@@ -241,10 +245,14 @@ def _find_loop() -> Loops:
     return Loops.uvloop if importlib.util.find_spec("uvloop") else Loops.asyncio
 
 
-def _make_worker(load: Callable[[], Application], log_level: str) -> _Worker:
+def _log_failure(error: Exception) -> None:
+    observe(StartFailed(error))
+
+
+def _make_worker(load: Callable[[], Application], log_level: str, refuse: Callable[[Exception], None]) -> _Worker:
     method = multiprocessing.get_start_method()
     processes = multiprocessing.get_context(method if method in ("fork", "spawn") else "spawn")
-    return _Worker(load, log_level, parent=os.getpid(), served=processes.Event(), failed=processes.Event())
+    return _Worker(load, refuse, log_level, parent=os.getpid(), served=processes.Event(), failed=processes.Event())
 
 
 def _import(target: str) -> Application:

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from backstay.dialects.dialect import Database
-from backstay.dialects.profile.look import Look, look
 from backstay.observe import StatementSlow, observe
-from backstay.plan.explain import outline
 from backstay.plan.guard import Plan
 from backstay.plan.resolved import Alteration, Deletion, Insertion, Read
 from backstay.schema.caller import Local
+
+# What looks and tells is imported with the first slow statement.
+if TYPE_CHECKING:
+    from backstay.dialects.profile.look import Look
 
 Running: TypeAlias = tuple[str, Sequence[Any]]
 """A statement's text and parameters."""
@@ -115,6 +117,8 @@ class Slow:
         return known
 
     async def _look(self, plan: Plan, running: Running, local: Local, known: _Known, seconds: float, rows: int) -> None:
+        from backstay.dialects.profile.look import look
+
         try:
             found: Look | None = await look(self._database(), plan, *running, local)
         except Exception:  # the statement is told of all the same
@@ -126,6 +130,8 @@ class Slow:
 
 
 def _tell(plan: Plan, known: _Known, seconds: float, rows: int) -> None:
+    from backstay.plan.explain import outline
+
     times, known.times = known.times, 0
     resolved = plan.resolved
     observe(
