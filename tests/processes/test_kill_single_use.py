@@ -79,6 +79,7 @@ def use_and_kill(serving: Serving, things: list[Held]) -> dict[Held, str]:
 @pytest.mark.invariant("I22")
 @pytest.mark.invariant("I2")
 @pytest.mark.asvs("6.5.1", "10.4.2", "10.4.5")
+@pytest.mark.timeout(300)
 def test_what_is_good_once_is_good_once_whenever_the_server_is_killed(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
