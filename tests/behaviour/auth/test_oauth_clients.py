@@ -168,6 +168,13 @@ def test_who_the_user_is_is_told_as_far_as_they_allow(database_url: str, tmp_pat
         keys = KeySet.import_key_set(granting.ask("GET", "/auth/v1/.well-known/jwks.json").json)
         told = jwt.decode(tokens["id_token"], keys).claims
         assert (told["iss"], told["aud"], told["nonce"]) == (ISSUER, client.id, "a nonce")
+        assert abs(told["auth_time"] - time.time()) < 60
+        # It is when they signed in that counts, not when they were asked.
+        granting.backdate(granting.tables.sessions, "created_at", hours=2)
+        later = jwt.decode(granting.tokens(client, ada)["id_token"], keys).claims
+        assert 7100 < later["iat"] - later["auth_time"] < 7300
+        next_tokens = granting.refresh(client, tokens["refresh_token"]).json
+        assert "auth_time" not in jwt.decode(next_tokens["id_token"], keys).claims
         person = granting.ask("GET", "/auth/v1/oauth/userinfo", key=tokens["access_token"]).json
         assert person == {"sub": told["sub"], "email": "ada@example.com", "email_verified": True}
         assert granting.reads(tokens["id_token"]) == 401, "it opens nothing"

@@ -183,7 +183,7 @@ async def _give(
         return error
     detail = {"client_id": client.id, "session_id": str(session["id"]), "scope": row["scope"]}
     await note(db, sign_in, incoming, "oauth_session_begun", row["user_id"], detail)
-    return await tell_tokens(db, sign_in, incoming, client, session)
+    return await tell_tokens(db, sign_in, incoming, client, session, user_session_id=row["user_session_id"])
 
 
 async def _wait(db: AsyncSession, sign_in: SignIn, incoming: Incoming, row: sa.RowMapping) -> OAuthError:

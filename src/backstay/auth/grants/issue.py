@@ -112,6 +112,7 @@ async def tell_tokens(
     *,
     scope: str | None = None,
     nonce: str | None = None,
+    user_session_id: Any = None,
 ) -> dict[str, Any]:
     """The tokens of a client's session as it is now (RFC 6749 5.1).
 
@@ -120,6 +121,7 @@ async def tell_tokens(
         client, session: whose.
         scope: a part of the session's.
         nonce: what the ID token repeats; None: nothing.
+        user_session_id: the session in which the user allowed it: since when they are there, the ID token tells.
     """
     user = await find_user(db, sign_in, incoming, session["user_id"])
     held = scope or str(session["scope"])
@@ -141,6 +143,9 @@ async def tell_tokens(
     if OPENID in held.split():
         told = {**person(user, held), "iss": sign_in.url, "aud": client.id, "exp": expires, "iat": issued}
         told |= {"nonce": nonce} if nonce else {}
+        if user_session_id is not None:
+            there = await sessions.find(db, sign_in.tables, user_session_id, user.id)
+            told |= {"auth_time": int(there["created_at"].timestamp())} if there is not None else {}
         found["id_token"] = sign_in.signer.sign(told, now=incoming.now.timestamp())
     return found
 

@@ -89,7 +89,8 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming, client: Client, for
             return error
         await db.execute(sa.update(asked).where(asked.c.id == row["id"]).values(session_id=session["id"]))
         await _note(db, sign_in, incoming, session, client)
-        return await tell_tokens(db, sign_in, incoming, client, session, nonce=row["nonce"])
+        known = {"nonce": row["nonce"], "user_session_id": row["user_session_id"]}
+        return await tell_tokens(db, sign_in, incoming, client, session, **known)
 
     return await sign_in.settle(work)
 

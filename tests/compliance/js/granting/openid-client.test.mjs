@@ -75,6 +75,14 @@ test('an ID token of another login is refused by the client', async () => {
   }
 })
 
+test('a client that wants to know since when the user is there', async () => {
+  const user = await member('since@example.com')
+  const config = await discover(await register())
+  const { address, checks } = await begin(config, { max_age: 600 })
+  const tokens = await library.authorizationCodeGrant(config, await allow(user, address), { ...checks, maxAge: 600 })
+  assert.ok(Math.abs(tokens.claims().auth_time - Date.now() / 1000) < 60)
+})
+
 test('a request that cannot be is told to the client', async () => {
   const config = await discover(await register({ scope: 'openid invoices:open' }))
   for (const [more, error] of [[{ scope: 'openid team' }, 'invalid_scope'], [{ prompt: 'none' }, 'login_required'], [{ code_challenge_method: 'plain' }, 'invalid_request']]) {
@@ -144,6 +152,7 @@ test('a device', async () => {
   await Promise.all([allowed, wrong(outcomes[1], 'access_denied')])
   const tokens = await allowed
   assert.equal(tokens.claims().sub, session.user.id)
+  assert.ok(tokens.claims().auth_time > Date.now() / 1000 - 60)
   assert.deepEqual(await invoices(config, tokens.access_token), [2, 3])
   assert.equal((await library.refreshTokenGrant(config, tokens.refresh_token)).claims().sub, session.user.id)
 })
