@@ -6,7 +6,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from compliance.test_pages import ADA, NEW, PASSWORD, mail, url
+from compliance.hosted import ADA, PASSWORD, mail
+from compliance.test_pages import NEW, url
 
 __all__ = ["url"]
 

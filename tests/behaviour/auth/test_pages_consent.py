@@ -329,6 +329,8 @@ def test_users_see_what_they_allowed_and_take_it_back(granting: Granting) -> Non
     tokens = granting.redeem(client, query_of(target(browser))["code"]).json
     text = browser.get("/auth/account").body.decode()
     assert re.search("<strong>Books</strong>.*Read and write open invoices", text, re.DOTALL)
+    # It is no place where the user is signed in: those are this one, another one, and all others together.
+    assert text.count('name="end"') == 2
     form = browser.form("/auth/grants")
     assert browser.submit(form, client_id="another").status == 404
     assert browser.submit(form).status == 400

@@ -47,6 +47,7 @@ def _document(session: sa.RowMapping, present: Present) -> dict[str, Any]:
         "address": session["address"],
         "user_agent": session["user_agent"],
         "aal": f"aal{session['aal']}",
+        "client_id": session["client_id"],
     }
 
 

@@ -39,7 +39,7 @@ async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
         codes_left=await _count_codes(visit) if factors else 0,
         must_prove=needs_factor(visit, {"user": user}),
         may_have_factors=visit.sign_in.auth.mfa,
-        sessions=[_session(each) for each in sessions],
+        sessions=[_session(each) for each in sessions if each["client_id"] is None],
         grants=[_grant(each, offered(visit.sign_in)) for each in grants],
         done=done if done in _DONE else "",
     )
