@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import sqlalchemy as sa
 
 from backstay import Backstay, system
@@ -209,6 +212,19 @@ class Club:
                 await db.execute(statement)
 
         self.run(change())
+
+
+class Clock:
+    """The time, which can be moved on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ahead = 0.0
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + self._ahead)
+
+    def pass_by(self, span: timedelta) -> None:
+        """Let time pass."""
+        self._ahead += span.total_seconds()
 
 
 def path_of(link: str) -> str:

@@ -146,6 +146,7 @@ class Settings:
     registration_limit: int = _setting(
         10, "Most programs that register themselves from one address in an hour; 0: any number."
     )
+    api_key_limit: int = _setting(30, "Most wrong API keys from one address in five minutes; 0: any number.")
     mail_pause: timedelta = _setting(
         timedelta(minutes=1), "Least time between two mails, or messages, to one address; 0: none."
     )
@@ -167,7 +168,9 @@ class Settings:
     )
     docs: bool = _setting(True, "Serve the API page at /docs and /openapi.json.")
     swagger: bool = _setting(True, "Describe at /rest/v1/ what the caller may call, in Swagger 2.0.")
-    public_url: str = _setting("", "Where callers reach the server (https://api.example.com); empty: as each asks.")
+    public_url: str = _setting(
+        "", "Where callers reach the server (https://api.example.com), and links in mails lead; empty: as each asks."
+    )
     smtp_url: str = _setting(
         "", "The server that mails go to: smtp://user:password@host:587, or smtps://... with port 465.", secret=True
     )

@@ -183,6 +183,8 @@ async def client(app: Backstay, *, database: str | None = None, tables: bool = T
             publishable_key=generate_publishable_key(),
             secret_key=generate_secret_key(),
             jwt_secret=generate_jwt_secret(),
+            # Links in mails lead somewhere.
+            public_url=app.settings.public_url or ("http://testserver" if app.auth is not None else None),
         )
         if tables:
             await run(app.settings.database, app.schema.metadata.create_all, writing=True)

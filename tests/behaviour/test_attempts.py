@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ ATTEMPTS = sa.Table(
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("blocked_until", sa.DateTime(timezone=True)),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
 )
 
 THREE = Limit("sign_in", 3, timedelta(minutes=5))
@@ -43,7 +45,7 @@ class Turnstile:
     gates: list[Gate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.gates = [Gate(ATTEMPTS, self.database.session, b"secret", timedelta(days=1)) for _ in range(2)]
+        self.gates = [Gate(ATTEMPTS, self.database.session, b"secret") for _ in range(2)]
 
     async def refusal(self, *counted: Any, worker: int = 0) -> SignInError | None:
         """How an attempt is refused; None where it passes."""
@@ -191,13 +193,48 @@ async def test_nobody_is_named_in_the_table(gate: Turnstile) -> None:
 
 
 async def test_old_attempts_are_swept_away(gate: Turnstile) -> None:
-    await gate.wait((THREE, "a"))
+    await gate.wait((THREE, "a"), (LOCK, "a"))
     gate.now += timedelta(hours=20)
-    await gate.wait((THREE, "b"))
+    await gate.wait((LOCK, "b"))
     gate.now += timedelta(hours=6)
     async with gate.database.session() as session:
-        await sweep(session, ATTEMPTS, gate.now, timedelta(days=1))
+        await sweep(session, ATTEMPTS, gate.now)
     assert len(await gate.rows()) == 1
+
+
+async def test_a_refusal_is_told_once_in_its_time_by_one_of_all_workers(gate: Turnstile) -> None:
+    told: list[str] = []
+
+    async def tell(session: Any, limit: Limit, until: datetime) -> None:
+        told.append(f"{limit.name} {until - gate.now}")
+
+    async def ask(worker: int) -> None:
+        with contextlib.suppress(SignInError):
+            await gate.gates[worker].admit(gate.now, (THREE, "a"), (PAUSE, "b"), tell=tell)
+
+    for expected in (["mail_pause 0:01:00", "sign_in 0:05:00"], ["mail_pause 0:01:00", "sign_in 0:05:00"]):
+        await asyncio.gather(*(ask(number % 2) for number in range(20)))
+        await asyncio.gather(*(ask(number % 2) for number in range(20)))
+        assert sorted(told) == expected
+        told.clear()
+        gate.now += timedelta(minutes=5)
+
+
+async def test_a_guess_tells_how_long_it_locks(gate: Turnstile) -> None:
+    locks = [await gate.gates[0].admit(gate.now, (THREE, "x"), (LOCK, "a")) for _ in range(3)]
+    assert locks == [None, None, gate.now + timedelta(minutes=1)]
+
+
+async def test_who_is_known_is_known_to_all_workers_until_then(gate: Turnstile) -> None:
+    for _ in range(2):
+        async with gate.database.session() as session:
+            await gate.gates[0].know(session, "a", gate.now, gate.now + timedelta(days=30))
+    assert await gate.gates[1].knows("a", gate.now)
+    assert not await gate.gates[1].knows("b", gate.now)
+    async with gate.database.session() as session:
+        await sweep(session, ATTEMPTS, gate.now + timedelta(days=29))
+    assert await gate.gates[1].knows("a", gate.now + timedelta(days=29))
+    assert not await gate.gates[1].knows("a", gate.now + timedelta(days=30))
 
 
 async def test_when_the_database_is_down_nobody_passes(gate: Turnstile) -> None:

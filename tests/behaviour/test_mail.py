@@ -238,3 +238,32 @@ async def test_others_may_be_named_before_the_start() -> None:
     without = Backstay("sqlite://")
     without.send_by(mail=mailbox)
     assert without.auth is None
+
+
+@pytest.mark.parametrize(
+    ("auth", "settings"),
+    [
+        (Auth(User), {"smtp_url": "smtp://127.0.0.1:25", "mail_from": "no-reply@example.com"}),
+        (Auth(User, mail=Mailbox()), {}),
+    ],
+)
+def test_mails_whose_links_lead_nowhere_are_found_at_the_start(auth: Auth, settings: dict[str, Any]) -> None:
+    app = Backstay("sqlite://", auth=auth)
+    app.configure(jwt_secret="x" * 40, site_url="https://app.example.com", **settings)
+    with pytest.raises(DeclarationError, match="public_url"):
+        app.assembly  # noqa: B018
+    app.configure(email_sign_in=False)
+    assert app.assembly.sign_in is not None
+
+
+async def test_no_host_of_a_request_gets_into_a_link() -> None:
+    app = Backstay("sqlite://", auth=Auth(User))
+    app.configure(public_url="https://api.example.com")
+    async with client(app) as backend:
+        headers = {"host": "evil.example", "x-forwarded-host": "evil.example"}
+        body = {"type": "signup", "email": ADDRESS, "password": "seven brown horses"}
+        answer = await backend.with_key(app.settings.secret_key).request(
+            "POST", "/auth/v1/admin/generate_link", json=body, headers=headers
+        )
+        assert answer.json()["action_link"].startswith("https://api.example.com/auth/v1/verify?")
+        assert "evil" not in answer.text

@@ -91,9 +91,9 @@ class SignIn:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _tidied: datetime | None = field(default=None, init=False)
 
-    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+    def session(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
         """A session of the application itself, in one transaction."""
-        return guarded_session(self.schema, self.database, SERVICE)
+        return guarded_session(self.schema, self.database, SERVICE, readonly=readonly)
 
     async def settle(self, work: Callable[[AsyncSession], Awaitable[T | BackstayError]]) -> T:
         """Do something in a transaction. An error that ``work`` returns is raised when all it did is committed.
@@ -158,8 +158,7 @@ class SignIn:
     @cached_property
     def gate(self) -> Gate:
         """What counts how often somebody tried."""
-        key = derive(self.secret, "attempts")
-        return Gate(self.tables.attempts, self.session, key, self.limits.memory())
+        return Gate(self.tables.attempts, self.session, derive(self.secret, "attempts"))
 
     @cached_property
     def sealing_keys(self) -> SealingKeys:

@@ -6,7 +6,7 @@ The class says which error it is; how it is worded on the wire is for the front 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from backstay.errors.general import Detail, Forbidden, Outage, RequestError
 
@@ -14,11 +14,18 @@ from backstay.errors.general import Detail, Forbidden, Outage, RequestError
 class SignInError(RequestError):
     """The request cannot be answered.
 
-    ``name`` is GoTrue's ``error_code``, by which clients tell errors apart.
+    ``name`` is GoTrue's ``error_code``, by which clients tell errors apart. ``user_id`` tells the trail whom it is
+    about, where that is known; an answer never does.
     """
 
     code = "BS60000"
     name: ClassVar[str] = "validation_failed"
+    user_id: object = None
+
+    def of(self, user_id: object) -> Self:
+        """The same error, about a user."""
+        self.user_id = user_id
+        return self
 
 
 class WeakPassword(SignInError):

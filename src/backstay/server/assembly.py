@@ -83,6 +83,7 @@ class Assembly:
         signs_in = auth is not None and auth.sign_in
         self._keys = self.signer.complete(read_keys(settings, sign_in=signs_in))
         self._renewal = Pulse("looking for changed signing keys", self._renew_keys, every=_LOOK)
+        self._told_kids: tuple[str, ...] = ()
         self._minimal = _is_minimal(settings.error_verbosity)
         self._verified = VerifiedTokens(settings.token_cache)
         self.sign_in: SignInFront | None = None
@@ -191,6 +192,9 @@ class Assembly:
         if keys is not self._keys:
             self._keys = keys
             self._verified.forget()
+        if self.sign_in is not None and self.signer.kids != self._told_kids:
+            self._told_kids = self.signer.kids
+            await self.sign_in.note_keys(self._told_kids)
 
     def recall(self, headers: Mapping[bytes, bytes]) -> Caller | None:
         """Who sent a request, where the same headers were sent before; None where only :meth:`identify` tells."""

@@ -90,7 +90,8 @@ class Edge:
         front_ends: the protocols served, each under its prefix.
         identify: tells the caller from a request's headers, or raises.
         recall: tells the caller from headers that were sent before (None: nobody remembers).
-        meet: finds out what ``identify`` has to know of headers that are not remembered (None: nothing).
+        meet: finds out what ``identify`` has to know of headers that are not remembered, and who sends them (None:
+            nothing).
         render: words an error; it gets a BackstayError always.
         settings: ``max_body``, ``max_url``, ``max_delay``, ``cors_origins`` and ``trusted_proxies`` are read.
         mounts: applications beside ours.
@@ -218,7 +219,7 @@ class Edge:
 
     async def _tell_caller(self, front_end: FrontEnd, head: Head) -> Caller:
         if self._meet is not None:
-            await self._meet(head.headers)
+            await self._meet(head.headers, head.address)
         try:
             return self._identify(head.headers)
         except Unauthenticated:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from asking import Agency
 from granting import Granting
-from signing_in import Club
+from signing_in import Clock, Club
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,23 @@ def granting(module_granting: Granting) -> Granting:
     """It with the rows that it begins with, and no clients."""
     module_granting.restore()
     return module_granting
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The application's clock."""
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def opened(database_url: str) -> Iterator[Callable[..., Club]]:
+    """Opens clubs at one database, each a worker of its own."""
+    clubs: list[Club] = []
+
+    def build(**settings: Any) -> Club:
+        clubs.append(Club(database_url, **settings).__enter__())
+        return clubs[-1]
+
+    yield build
+    for each in clubs:
+        each.__exit__()

@@ -474,7 +474,7 @@ def test_what_the_secret_key_did_is_on_record(club: Club) -> None:
         "user_created",
         *("password_changed", "user_banned", "user_changed"),
         *("user_unbanned", "user_changed"),
-        *("link_made", "user_deleted"),
+        *("code_made", "link_made", "user_deleted"),
     ]
     assert {each["payload"]["actor_id"] for each in trail} == {"service_role"}
     assert all(each["id"] and each["created_at"] and "ip_address" in each for each in trail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,43 +16,10 @@ from backstay.errors import DeclarationError
 from behaviour.door import Answer
 from databases import sqlite_url
 from fixtures import club
-from signing_in import PASSWORD, Club
+from signing_in import PASSWORD, Clock, Club
 
 PASSWORD_GRANT = "/token?grant_type=password"
 HERE, THERE = "192.0.2.7", "198.51.100.9"
-
-
-class Clock:
-    """The time, which can be moved on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._ahead = 0.0
-        real = time.time
-        monkeypatch.setattr(time, "time", lambda: real() + self._ahead)
-
-    def pass_by(self, span: timedelta) -> None:
-        """Let time pass."""
-        self._ahead += span.total_seconds()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The application's clock."""
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def opened(database_url: str) -> Iterator[Callable[..., Club]]:
-    """Opens clubs at one database, each a worker of its own."""
-    clubs: list[Club] = []
-
-    def build(**settings: Any) -> Club:
-        clubs.append(Club(database_url, **settings).__enter__())
-        return clubs[-1]
-
-    yield build
-    for each in clubs:
-        each.__exit__()
 
 
 def guess(

@@ -486,3 +486,31 @@ def test_a_key_revoked_at_one_worker_ends_at_another(agency: Agency, module_data
             time.sleep(0.02)
     finally:
         other.__exit__()
+
+
+# Guessing ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asvs("2.4.1", "16.3.3")
+def test_who_shows_many_wrong_keys_is_sent_away_and_told_of(database_url: str) -> None:
+    here, there = "192.0.2.7", "198.51.100.9"
+    with Agency(database_url, api_key_limit=3) as agency:
+        key = agency.key("invoices:read")
+        assert agency.ask("GET", READ, key=key, address=here).status == 200
+
+        def guess(address: str, **headers: str) -> int:
+            return agency.ask("GET", READ, key=generate_key().text, address=address, **headers).status
+
+        assert [guess(here) for _ in range(3)] == [401] * 3
+        refused = agency.ask("GET", READ, key=generate_key(read_id(key)).text, address=here)
+        assert refused.status == 429
+        assert 1 <= int(refused.headers["retry-after"]) <= 300
+        assert [guess(here, x_forwarded_for=there, user_agent="another") for _ in range(2)] == [429] * 2
+        assert guess(there) == 401
+        assert agency.ask("GET", READ, key=key, address=here).status == 200, "a key that was good goes on"
+        (event,) = [
+            each
+            for each in agency.ask("GET", "/auth/v1/admin/audit", key=SECRET_KEY).json
+            if each["payload"]["action"] == "rate_limited"
+        ]
+        assert (event["ip_address"], event["payload"]["traits"]["limit"]) == (here, "api_keys")

@@ -381,6 +381,30 @@ async def test_password_and_address_change_only_after_a_second_factor(ada: Perso
     assert (await hasty.ask("PUT", "/user", {"password": "another horse altogether"})).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/user", {"password": "another horse altogether"}),
+        ("PUT", "/user", {"email": "eve@example.com"}),
+        ("PUT", "/user", {"phone": "+4915100000001"}),
+        ("POST", "/factors", {"factor_type": "totp"}),
+        ("POST", "/factors/recovery-codes", None),
+        ("DELETE", "/factors/{factor}", None),
+        ("DELETE", "/user/identities/{factor}", None),
+    ],
+)
+@pytest.mark.asvs("6.3.3", "7.5.1")
+async def test_a_token_from_before_the_second_factor_does_not_grow_with_its_session(
+    ada: Person, method: str, path: str, body: Any
+) -> None:
+    factor = await ada.strengthen()
+    hasty = await sign_in_again(ada)
+    taken = Person(ada.backend, ada.clock, dict(hasty.session), ada.secrets)
+    assert (await hasty.show(factor)).status == 200
+    answer = await taken.ask(method, path.format(factor=factor), body)
+    assert (answer.status in (401, 403, 422), answer.json()["error_code"]) == (True, "insufficient_aal"), answer.text
+
+
 @pytest.mark.asvs("6.4.3")
 async def test_resetting_the_password_does_not_get_around_a_second_factor(ada: Person, mails: Mails) -> None:
     factor = await ada.strengthen()
@@ -407,12 +431,12 @@ async def test_a_factor_is_added_or_removed_only_after_one_was_shown(ada: Person
 
 
 async def test_a_factor_begun_before_does_not_get_around_one_that_counts(ada: Person, phones: Phones) -> None:
-    answer = await ada.ask("POST", "/factors", {"factor_type": "phone", "phone": "+4915112345678"})
+    answer = await ada.ask("POST", "/factors", {"factor_type": "phone", "phone": "+4915112345679"})
     begun = answer.json()["id"]
     await ada.strengthen()
     hasty = await sign_in_again(ada)
     challenge = (await hasty.ask("POST", f"/factors/{begun}/challenge", {})).json()["id"]
-    code = await sent(phones, "4915112345678")
+    code = await sent(phones, "4915112345679")
     refused(await hasty.verify(begun, challenge, code), 403, "insufficient_aal")
 
 
@@ -472,7 +496,9 @@ async def test_a_phone_is_a_second_factor(ada: Person, phones: Phones) -> None:
     refused(await ada.verify(found["id"], challenge, f"{(int(code) + 1) % 10**6:06}"), 422, "mfa_verification_failed")
     assert (await ada.verify(found["id"], challenge, code)).status == 200
     assert ada.claims["amr"][-1]["method"] == "mfa/phone"
-    refused(await ada.ask("POST", f"/factors/{found['id']}/challenge", {}), 429, "over_sms_send_rate_limit")
+    again = await ada.ask("POST", f"/factors/{found['id']}/challenge", {})
+    refused(again, 429, "over_sms_send_rate_limit")
+    assert int(again.headers["retry-after"]) <= 60
     answer = await ada.ask("POST", "/factors", {"factor_type": "phone", "phone": "+4915112345678"})
     refused(answer, 422, "mfa_verified_factor_exists")
 

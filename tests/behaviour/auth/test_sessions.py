@@ -235,7 +235,7 @@ def test_what_happened_is_on_record_and_holds_no_secret(club: Club) -> None:
     club.ask("POST", "/token?grant_type=password", {"email": "ada@example.com", "password": "wrong one, sorry"})
     audit = club.tables.audit
     rows = club.rows(sa.select(audit.c.action, audit.c.user_id).order_by(audit.c.id))
-    assert [row[0] for row in rows] == ["signed_up", "address_proven", "signed_in", "sign_in_failed"]
+    assert [row[0] for row in rows] == ["signed_up", "code_made", "address_proven", "signed_in", "sign_in_failed"]
     assert {row[1] for row in rows} == {ada.id}
     kept = str(club.rows(sa.select(*audit.columns)))
     assert PASSWORD not in kept and ada.token not in kept and "wrong one" not in kept

@@ -19,7 +19,7 @@ from backstay.auth.programs.met import FRESH, PATIENCE, MetKeys
 from backstay.auth.programs.record import Record
 from backstay.auth.programs.uses import EXACT, Uses
 from backstay.auth.verified import VerifiedTokens
-from backstay.errors import InvalidKey, InvalidToken, TooSlow
+from backstay.errors import InvalidKey, InvalidToken, TooManyRequests, TooSlow
 from backstay.schema.caller import Caller, Role
 from backstay.settings import Settings
 
@@ -52,6 +52,22 @@ class Store:
 
     def met(self, capacity: int = 100) -> MetKeys:
         return MetKeys(self.find, self.note, capacity=capacity)
+
+
+class Guard:
+    """Counts wrong keys, and refuses after some."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.most = most
+        self.count_of = 0
+
+    def look(self) -> None:
+        if self.count_of > self.most:
+            raise TooManyRequests
+
+    async def count(self) -> None:
+        self.count_of += 1
+        self.look()
 
 
 # The text ----------------------------------------------------------------------------------------------------
@@ -136,7 +152,7 @@ async def test_a_key_that_was_met_is_known() -> None:
     key = generate_key()
     store = Store(record(key))
     met = store.met()
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     assert met.recall(key.text, time.time()).caller.id == USER
     assert store.noted == [key.id]
 
@@ -146,12 +162,12 @@ async def test_the_database_is_asked_once_a_second(monkeypatch: pytest.MonkeyPat
     store = Store(record(key))
     met = store.met()
     for _ in range(5):
-        await met.meet([key.text])
+        await met.meet([key.text], Guard())
     assert store.asked == [key.id]
     now = time.time() + FRESH
     monkeypatch.setattr(time, "time", lambda: now)
     store.records.clear()
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     assert store.asked == [key.id, key.id]
     with pytest.raises(InvalidKey):
         met.recall(key.text, now)
@@ -162,7 +178,7 @@ async def test_many_requests_with_one_key_ask_once() -> None:
     store = Store(record(key))
     met = store.met()
     store.gate.clear()
-    asking = [asyncio.create_task(met.meet([key.text])) for _ in range(50)]
+    asking = [asyncio.create_task(met.meet([key.text], Guard())) for _ in range(50)]
     await asyncio.sleep(0)
     asking[0].cancel()
     await asyncio.sleep(0)
@@ -186,9 +202,31 @@ async def test_a_slow_database_makes_no_key_a_wrong_one(monkeypatch: pytest.Monk
 
     met = MetKeys(find, lambda record, now: None, capacity=10)
     for _ in range(2):
-        await met.meet([key.text])
+        await met.meet([key.text], Guard())
         assert identify({"apikey": key.text}, NOBODY, VerifiedTokens(10), met=met).id == USER
     assert asked == 2, "what took so long is true no longer"
+
+
+@pytest.mark.asvs("2.4.1")
+async def test_wrong_keys_are_counted_once_each_and_refused_unasked_in_the_end() -> None:
+    good, old = generate_key(), generate_key()
+    store, guard = Store(record(good)), Guard(most=3)
+    met = store.met()
+    await met.meet([good.text], guard)
+    for _ in range(9):
+        await met.meet([old.text], guard)
+        await met.meet([generate_key(good.id).text[:-1] + "-", "bsk_nonsense"], guard)
+    assert guard.count_of == 1, "a script that goes on with an old key is no guesser"
+    for _ in range(2):
+        await met.meet([generate_key(good.id).text], guard)
+    with pytest.raises(TooManyRequests):
+        await met.meet([generate_key().text], guard)
+    asked = len(store.asked)
+    with pytest.raises(TooManyRequests):
+        await met.meet([generate_key().text], guard)
+    assert len(store.asked) == asked
+    await met.meet([good.text], guard)
+    assert met.recall(good.text, time.time()).caller.id == USER
 
 
 async def test_a_database_that_fails_fails_the_request_and_is_asked_again() -> None:
@@ -202,9 +240,9 @@ async def test_a_database_that_fails_fails_the_request_and_is_asked_again() -> N
 
     met = MetKeys(find, lambda record, now: None, capacity=10)
     with pytest.raises(TooSlow):
-        await met.meet([key.text])
+        await met.meet([key.text], Guard())
     failing = False
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     assert met.recall(key.text, time.time()).caller.id == USER
 
 
@@ -215,7 +253,7 @@ async def test_an_unknown_or_wrong_key_is_never_known() -> None:
     guessed, unknown, mistyped = generate_key(key.id).text, generate_key().text, key.text[:-1] + "-"
     hashed = f"bsk_{key.id}_{key.digest.hex()}"
     for text in (guessed, unknown, mistyped, hashed, "bsk_", ""):
-        await met.meet([text])
+        await met.meet([text], Guard())
         with pytest.raises(InvalidKey):
             met.recall(text, time.time())
     assert store.asked == [key.id, read_id(unknown)], "what is no key is not looked up"
@@ -226,11 +264,11 @@ async def test_an_expired_key_is_refused_and_none_outlives_its_end() -> None:
     key = generate_key()
     now = time.time()
     met = Store(record(key, expires=now - 1)).met()
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     with pytest.raises(InvalidKey):
         met.recall(key.text, now)
     met = Store(record(key, expires=now + 0.3)).met()
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     assert met.recall(key.text, now).until == pytest.approx(now + 0.3)
     with pytest.raises(InvalidKey):
         met.recall(key.text, now + 0.31)
@@ -241,11 +279,11 @@ async def test_after_a_rotation_both_secrets_are_good_for_a_while() -> None:
     new = generate_key(old.id)
     now = time.time()
     met = Store(record(new, old_digest=old.digest, old_until=now + 0.5)).met()
-    await met.meet([old.text, new.text])
+    await met.meet([old.text, new.text], Guard())
     assert met.recall(old.text, now).until == pytest.approx(now + 0.5)
     assert met.recall(new.text, now).until == pytest.approx(now + FRESH, abs=0.2)
     met = Store(record(new, old_digest=old.digest, old_until=now - 0.1)).met()
-    await met.meet([old.text])
+    await met.meet([old.text], Guard())
     with pytest.raises(InvalidKey):
         met.recall(old.text, now)
 
@@ -255,7 +293,7 @@ async def test_an_old_secret_does_not_outlive_the_key() -> None:
     new = generate_key(old.id)
     now = time.time()
     met = Store(record(new, old_digest=old.digest, old_until=now + 60, expires=now - 1)).met()
-    await met.meet([old.text])
+    await met.meet([old.text], Guard())
     with pytest.raises(InvalidKey):
         met.recall(old.text, now)
 
@@ -263,7 +301,7 @@ async def test_an_old_secret_does_not_outlive_the_key() -> None:
 async def test_no_more_keys_are_kept_than_there_is_room_for() -> None:
     keys = [generate_key() for _ in range(5)]
     met = Store(*(record(each) for each in keys)).met(capacity=2)
-    await met.meet([each.text for each in keys])
+    await met.meet([each.text for each in keys], Guard())
     for each in keys[:3]:
         with pytest.raises(InvalidKey):
             met.recall(each.text, time.time())
@@ -281,7 +319,7 @@ async def test_a_key_tells_who_asks_in_either_header(name: str, kept: int) -> No
     met = Store(record(key)).met()
     headers = {name: key.text if name == "apikey" else f"bearer  {key.text} "}
     assert shown_keys(headers) == [key.text]
-    await met.meet(shown_keys(headers))
+    await met.meet(shown_keys(headers), Guard())
     for _ in range(2):
         caller = identify(headers, NOBODY, VerifiedTokens(kept), met=met)
         assert (caller.id, caller.scopes) == (USER, frozenset({"notes:read"}))
@@ -290,7 +328,7 @@ async def test_a_key_tells_who_asks_in_either_header(name: str, kept: int) -> No
 async def test_a_whole_request_is_remembered_no_longer_than_its_key() -> None:
     key = generate_key()
     met, verified = Store(record(key)).met(), VerifiedTokens(10)
-    await met.meet([key.text])
+    await met.meet([key.text], Guard())
     now = time.time()
     raw = {b"apikey": key.text.encode()}
     caller = identify({"apikey": key.text}, NOBODY, verified, met=met)
@@ -308,7 +346,7 @@ async def test_a_key_beside_a_token_gives_nothing_but_must_be_good() -> None:
     headers = {"authorization": f"Bearer {mint(secret, user='bob')}", "apikey": key.text}
     with pytest.raises(InvalidKey):
         identify(headers, keys, met=met)
-    await met.meet(shown_keys(headers))
+    await met.meet(shown_keys(headers), Guard())
     caller = identify(headers, keys, met=met)
     assert (caller.id, caller.scopes) == ("bob", None)
 

@@ -7,7 +7,6 @@ from typing import Final
 from uuid import UUID
 
 from backstay.auth.limits.limit import Lock
-from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.present import Present
 from backstay.auth.store.factors import Kind
@@ -62,11 +61,6 @@ def check_named(present: Present) -> None:
     """Raise for a user who is nobody in particular."""
     if present.user.is_anonymous:
         raise AnonymousNotAllowed
-
-
-def is_sure(incoming: Incoming, present: Present) -> bool:
-    """Whether a second factor was shown: in the session, and before this token was issued to it."""
-    return present.aal >= 2 and incoming.caller.claims.get("aal") == "aal2"
 
 
 def read_id(text: str) -> UUID:

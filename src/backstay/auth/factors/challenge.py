@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backstay.auth.audit import note
 from backstay.auth.factors.allow import check_verifying, read_id
 from backstay.auth.factors.passkeys import challenge_of, key_of, keys_of, name_of, party_of
+from backstay.auth.limits.admit import admit_sign_in, admit_text
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.secret import keyed_digest, make_code
@@ -20,10 +19,8 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.present import Present, find_present
 from backstay.auth.store import factors
 from backstay.auth.store.factors import LIFE, Kind, Status
-from backstay.errors import FactorNotFound, TooManyTexts, ValidationFailed
+from backstay.errors import FactorNotFound, ValidationFailed
 
-_PAUSE: Final = timedelta(seconds=60)
-"""Between two texts to one phone."""
 _MINUTES: Final = round(LIFE.total_seconds() / 60)
 
 
@@ -38,22 +35,23 @@ async def challenge_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     Raises:
         FactorNotFound: the user has no such factor.
-        TooManyTexts: a code was sent just now.
+        TooManyTexts: a code was sent to this phone just now.
+        TooManyRequests: too many were asked for from there.
     """
     asked = incoming.read(Challenging)
     factor_id = read_id(incoming.names["factor_id"])
     code = None
     async with sign_in.session() as db:
-        present = await find_present(db, sign_in, incoming)
-        factor = await factors.find(db, sign_in.tables, present.user.id, factor_id)
-        kind = None if factor is None else Kind(factor["kind"])
-        if factor is None or kind is None or kind is Kind.PASSKEY:
-            raise FactorNotFound
-        check_verifying(sign_in, kind)
-        challenge_id, more = uuid4(), {}
+        _, factor = await _find(db, sign_in, incoming, factor_id)
+    if factor["kind"] == Kind.PHONE.value:
+        _check_channel(asked.channel)
+        # Whoever has a session might have anybody's phone sent something by it.
+        await admit_sign_in(sign_in, incoming)
+        await admit_text(sign_in, incoming, "factor", factor["phone"])
+    async with sign_in.session() as db:
+        present, factor = await _find(db, sign_in, incoming, factor_id)
+        kind, challenge_id, more = Kind(factor["kind"]), uuid4(), {}
         if kind is Kind.PHONE:
-            _check_channel(asked.channel)
-            _check_pause(incoming, factor)
             code = make_code()
             more = {"code_digest": digest_code(sign_in, str(challenge_id), code)}
         made = await factors.challenge(
@@ -77,6 +75,18 @@ async def challenge_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
     return Answer({"id": str(challenge_id), "type": kind.value, "expires_at": expires, **told})
 
 
+async def _find(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, factor_id: UUID
+) -> tuple[Present, sa.RowMapping]:
+    """The user who is there, and their factor."""
+    present = await find_present(db, sign_in, incoming)
+    factor = await factors.find(db, sign_in.tables, present.user.id, factor_id)
+    if factor is None or factor["kind"] == Kind.PASSKEY.value:
+        raise FactorNotFound
+    check_verifying(sign_in, Kind(factor["kind"]))
+    return present, factor
+
+
 def digest_code(sign_in: SignIn, challenge_id: str, code: str) -> str:
     """What is kept of a code that was sent to a phone: it is good for its challenge alone."""
     return keyed_digest(sign_in.code_key, "factor", challenge_id, code)
@@ -85,14 +95,6 @@ def digest_code(sign_in: SignIn, challenge_id: str, code: str) -> str:
 def _check_channel(channel: str | None) -> None:
     if channel not in (None, "", "sms"):
         raise ValidationFailed("Invalid channel, supported values are 'sms'")
-
-
-def _check_pause(incoming: Incoming, factor: sa.RowMapping) -> None:
-    last = factor["last_challenged_at"]
-    wait = math.ceil((last + _PAUSE - incoming.now).total_seconds()) if last is not None else 0
-    if wait > 0:
-        message = f"For security purposes, you can only request this after {wait} seconds."
-        raise TooManyTexts(message, headers={"retry-after": str(wait)})
 
 
 async def _offer(

@@ -10,13 +10,13 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import check_enrolling, check_named, is_sure
+from backstay.auth.factors.allow import check_enrolling, check_named
 from backstay.auth.factors.seal import seal
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_number
-from backstay.auth.steps.present import Present, find_present
+from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.steps.redirect import site_of
 from backstay.auth.store import factors
 from backstay.auth.store.factors import Kind, Status

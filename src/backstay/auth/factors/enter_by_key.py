@@ -15,7 +15,6 @@ from backstay.auth.factors.passkeys import (
     read_credential,
     tell_options,
 )
-from backstay.auth.limits.admit import admit_sign_in
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
@@ -39,7 +38,6 @@ async def offer_sign_in(sign_in: SignIn, incoming: Incoming) -> Answer:
         TooManyRequests: too many were asked for from there.
     """
     check_on(sign_in)
-    await admit_sign_in(sign_in, incoming)
     from backstay.auth.factors.passkey import offer_authentication
 
     async with sign_in.session() as db:
@@ -86,7 +84,7 @@ async def _find_user(db: AsyncSession, sign_in: SignIn, user_id: object) -> User
     if user is None or user.deleted_at is not None:
         raise PasskeyRefused
     if user.email is not None and not user.email_is_confirmed:
-        raise EmailNotConfirmed
+        raise EmailNotConfirmed().of(user.id)
     if user.phone is not None and not user.phone_is_confirmed:
-        raise PhoneNotConfirmed
+        raise PhoneNotConfirmed().of(user.id)
     return user

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import check_named, is_sure
+from backstay.auth.factors.allow import check_named
 from backstay.auth.factors.enroll import read_name
 from backstay.auth.factors.passkey import Party, PublicKey, require_passkeys
 from backstay.auth.factors.remove import find_user
@@ -18,7 +18,7 @@ from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.secret import keyed_digest
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.present import Present, find_present
+from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.steps.redirect import site_of
 from backstay.auth.store import factors
 from backstay.auth.store.factors import Kind, Status
@@ -186,6 +186,7 @@ async def rename_key(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise ValidationFailed("friendly_name is required")
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
+        await check_sure(db, sign_in, incoming, present)
         found = await _find(db, sign_in, present.user.id, incoming.names["passkey_id"])
         await factors.change(db, sign_in.tables, found["id"], incoming.now, friendly_name=name)
         await note(db, sign_in, incoming, "passkey_renamed", present.user.id, {"passkey_id": str(found["id"])})

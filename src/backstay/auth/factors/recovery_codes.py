@@ -8,14 +8,14 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import LOCK, is_sure
+from backstay.auth.factors.allow import LOCK
 from backstay.auth.factors.recovery import digest, make_codes, use_code
 from backstay.auth.factors.verify import strengthen
-from backstay.auth.limits.admit import admit_proof
+from backstay.auth.limits.admit import forgive, guess_code, note_wrong
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.present import Present, find_present
+from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.store import factors
 from backstay.errors import (
     BackstayError,
@@ -109,8 +109,7 @@ async def verify_recovery_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     code = incoming.read(Recovering).code
     async with sign_in.session() as db:
         user_id = (await find_present(db, sign_in, incoming)).user.id
-    await admit_proof(sign_in, incoming)
-    await sign_in.gate.admit(incoming.now, (LOCK, str(user_id)))
+    guess = await guess_code(sign_in, incoming, LOCK, user_id)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         await factors.lock_user(db, sign_in.tables, user_id)
@@ -118,8 +117,9 @@ async def verify_recovery_code(sign_in: SignIn, incoming: Incoming) -> Answer:
         try:
             method = await use_code(db, sign_in, incoming, user_id, code)
         except FactorCodeWrong as error:
-            await note(db, sign_in, incoming, "factor_refused", user_id)
+            await note_wrong(db, sign_in, incoming, guess, "factor_refused", user_id, {})
             return error
+        await forgive(db, sign_in, guess)
         return await strengthen(db, sign_in, incoming, present, method)
 
     found = await sign_in.settle(work)

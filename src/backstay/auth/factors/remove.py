@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import is_sure, read_id
+from backstay.auth.factors.allow import read_id
 from backstay.auth.protocol.answer import Answer, factor_document
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave, turn_out
 from backstay.auth.steps.mailing import notice
-from backstay.auth.steps.present import find_present
+from backstay.auth.steps.present import find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
 from backstay.auth.store.user_row import UserRow, find_by_id

@@ -11,18 +11,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.factors.allow import LOCK, check_verifying, is_sure, read_id
+from backstay.auth.factors.allow import LOCK, check_verifying, read_id
 from backstay.auth.factors.challenge import digest_code
 from backstay.auth.factors.passkeys import add_key, challenge_of, key_of, party_of
 from backstay.auth.factors.recovery import is_recovery_code, use_code
 from backstay.auth.factors.seal import is_current, seal, unseal
-from backstay.auth.limits.admit import admit_proof
+from backstay.auth.limits.admit import forgive, guess_code, note_wrong
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave, tell_session
 from backstay.auth.steps.mailing import notice
-from backstay.auth.steps.present import Present, find_present
+from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
 from backstay.errors import (
@@ -72,8 +72,7 @@ async def verify_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         _check_factor(sign_in, factor)
         challenge = await _find_challenge(db, sign_in, incoming, factor_id, asked.challenge_id)
     user_id, enrolled = present.user.id, False
-    await admit_proof(sign_in, incoming)
-    await sign_in.gate.admit(incoming.now, (LOCK, str(user_id)))
+    guess = await guess_code(sign_in, incoming, LOCK, user_id)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         nonlocal enrolled
@@ -92,12 +91,13 @@ async def verify_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
             method = await _prove(db, sign_in, incoming, factor, challenge, asked)
         except (FactorCodeWrong, PasskeyRefused) as error:
             detail = {"factor_id": str(factor_id)}
-            await note(db, sign_in, incoming, "factor_refused", present.user.id, detail)
+            await note_wrong(db, sign_in, incoming, guess, "factor_refused", present.user.id, detail)
             return error
         if not await factors.use(db, sign_in.tables, challenge["id"], incoming.now):
             return _expired(challenge)
         if enrolled:
             await _count_in(db, sign_in, incoming, factor)
+        await forgive(db, sign_in, guess)
         return await strengthen(db, sign_in, incoming, present, method)
 
     found = await sign_in.settle(work)
@@ -241,6 +241,5 @@ async def strengthen(
         raise TokenSessionNotFound
     weak = sa.and_(kept.user_id == user_id, kept.aal < 2, kept.id != session["id"])
     await leave(db, sign_in, incoming, weak, by="second factor")
-    await sign_in.gate.forgive(db, LOCK, str(user_id))
     await note(db, sign_in, incoming, "factor_verified", user_id, {"method": method})
     return await tell_session(db, sign_in, incoming, session)

@@ -19,7 +19,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.mailing import change_letters, check_mail, check_texts, mail_code, make_code, post_text
 from backstay.auth.steps.redirect import choose_redirect
-from backstay.auth.steps.users import make_identity, make_user
+from backstay.auth.steps.users import make_identity, make_user, read_profile
 from backstay.auth.store import flow
 from backstay.auth.store.codes import Purpose
 from backstay.auth.store.user_row import UserRow, find_by_email, find_by_pending, find_by_phone
@@ -51,6 +51,7 @@ async def ask_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     asked = incoming.read(Asked)
     if bool(asked.email) == bool(asked.phone):
         raise ValidationFailed("Only an email address or phone number should be provided")
+    read_profile(sign_in, asked.data or {})
     if asked.phone:
         return await _ask_by_phone(sign_in, incoming, asked)
     if not sign_in.settings.email_sign_in:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.limits.admit import admit_anonymous, admit_mail, admit_sign_in, admit_text
+from backstay.auth.limits.admit import admit, admit_mail, admit_text
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
@@ -18,7 +18,7 @@ from backstay.auth.steps.choose import check_choice, choose_password
 from backstay.auth.steps.entry import enter, tell_user
 from backstay.auth.steps.mailing import check_mail, check_texts, mail_code, make_code, post_text
 from backstay.auth.steps.redirect import choose_redirect
-from backstay.auth.steps.users import make_identity, make_user, prove_email, prove_phone
+from backstay.auth.steps.users import make_identity, make_user, prove_email, prove_phone, read_profile
 from backstay.auth.store import flow
 from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, find_by_email, find_by_phone
@@ -56,6 +56,7 @@ async def sign_up(sign_in: SignIn, incoming: Incoming) -> Answer:
     asked = incoming.read(SignUp)
     if not sign_in.settings.sign_up:
         raise SignUpDisabled
+    read_profile(sign_in, asked.data or {})
     if asked.email and asked.phone:
         raise ValidationFailed("Only an email address or phone number should be provided on signup.")
     if not asked.email and not asked.phone:
@@ -68,7 +69,7 @@ async def _sign_up_anonymously(sign_in: SignIn, incoming: Incoming, asked: SignU
         raise ValidationFailed("To signup, please provide your email")
     if not sign_in.settings.anonymous_users:
         raise AnonymousProviderDisabled
-    await admit_anonymous(sign_in, incoming)
+    await admit(sign_in, incoming, sign_in.limits.anonymous)
     async with sign_in.session() as db:
         user = await make_user(db, sign_in, incoming, data=asked.data, is_anonymous=True)
         await note(db, sign_in, incoming, "signed_up", user.id, {"method": "anonymous"})
@@ -86,8 +87,6 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     if proven_later:
         check_mail(sign_in)
         await admit_mail(sign_in, incoming, "confirmation", email)
-    else:
-        await admit_sign_in(sign_in, incoming)
     password = await choose_password(sign_in, asked.password, context=(email,))
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
     letter: Letter | None = None
@@ -98,6 +97,7 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         if known is not None and (known.email_is_confirmed or not proven_later):
             if not proven_later:
                 raise UserExists
+            await note(db, sign_in, incoming, "sign_up_repeated", known.id)
             return _pretend(incoming, email, asked.data)
         user = known or await _make(db, sign_in, incoming, asked, password, email=email)
         if not proven_later:
@@ -137,8 +137,6 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     if proven_later:
         check_texts(sign_in)
         await admit_text(sign_in, incoming, "code", phone)
-    else:
-        await admit_sign_in(sign_in, incoming)
     password = await choose_password(sign_in, asked.password, context=(phone,))
     sent: Sent | None = None
     async with sign_in.session() as db:
@@ -146,6 +144,7 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         if known is not None and (known.phone_is_confirmed or not proven_later):
             if not proven_later:
                 raise UserExists
+            await note(db, sign_in, incoming, "sign_up_repeated", known.id)
             return Answer(_pretend(incoming, None, asked.data, phone=phone))
         user = known or await _make(db, sign_in, incoming, asked, password, phone=phone)
         if proven_later:

@@ -12,7 +12,8 @@ from backstay.auth.flows.about import refuse_web3
 from backstay.auth.flows.provider.link import link
 from backstay.auth.flows.provider.native import grant_by_id_token
 from backstay.auth.flows.provider.parcel import unpack
-from backstay.auth.limits.admit import address_name, admit_refresh, forgive, guessing
+from backstay.auth.limits.admit import Guess, admit, admit_sign_in, forgive, guessing, note_wrong
+from backstay.auth.limits.limit import Limit, Limits, by_refresh, by_sign_in
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
@@ -70,10 +71,16 @@ async def grant_token(sign_in: SignIn, incoming: Incoming) -> Answer:
     Raises:
         UnsupportedGrant: there is no such grant.
     """
-    grant = GRANTS.get(incoming.query.get("grant_type", ""))
-    if grant is None:
-        raise UnsupportedGrant
+    name = incoming.query.get("grant_type", "")
+    if name == "password":
+        return await grant_by_password(sign_in, incoming)
+    grant, limit_of = GRANTS.get(name, (_refuse, by_sign_in))
+    await admit(sign_in, incoming, limit_of(sign_in.limits))
     return await grant(sign_in, incoming)
+
+
+async def _refuse(sign_in: SignIn, incoming: Incoming) -> Answer:
+    raise UnsupportedGrant
 
 
 async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
@@ -85,6 +92,17 @@ async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
         UserBanned: they are, but the user may not sign in.
         TooManyRequests: too many were tried.
     """
+    try:
+        asked = _read_password(sign_in, incoming)
+    except SignInError:
+        # What is no guess at all is counted all the same; guesses are when it is their turn.
+        await admit_sign_in(sign_in, incoming)
+        raise
+    async with guessing(sign_in, incoming, email=asked.email, phone=asked.phone) as guess:
+        return Answer(await _enter_by_password(sign_in, incoming, asked, guess))
+
+
+def _read_password(sign_in: SignIn, incoming: Incoming) -> ByPassword:
     asked = incoming.read(ByPassword)
     if bool(asked.email) == bool(asked.phone):
         raise ValidationFailed("One of email or phone must be set")
@@ -92,17 +110,18 @@ async def grant_by_password(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise EmailProviderDisabled
     if asked.phone and not sign_in.settings.phone_sign_in:
         raise PhoneProviderDisabled
-    async with guessing(sign_in, incoming, email=asked.email, phone=asked.phone):
-        return Answer(await _enter_by_password(sign_in, incoming, asked))
+    return asked
 
 
-async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassword) -> dict[str, Any]:
+async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassword, guess: Guess) -> dict[str, Any]:
     async with sign_in.session() as db:
         user = await _find(db, sign_in, asked)
     kept = None if user is None else user.password
     verdict = await sign_in.hashing.check(asked.password, kept)
     if user is None or not verdict.matches:
-        await _note_failure(sign_in, incoming, user)
+        async with sign_in.session() as db:
+            user_id = None if user is None else user.id
+            await note_wrong(db, sign_in, incoming, guess, "sign_in_failed", user_id, {"method": "password"})
         raise InvalidCredentials
     weakness = await judge_password(sign_in, asked.password, context=[user.email or ""])
 
@@ -112,10 +131,13 @@ async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassw
         now_kept = await find_by_id(db, sign_in.tables, user.id)
         if now_kept is None or now_kept.password != kept:
             return InvalidCredentials()
-        await forgive(db, sign_in, address_name(asked.email, asked.phone))
+        await forgive(db, sign_in, guess)
         if verdict.renewed is not None:
             await change(db, sign_in.tables, user.id, incoming.now, password=verdict.renewed)
-        return _find_hindrance(incoming, asked, now_kept) or await enter(db, sign_in, incoming, now_kept, "password")
+        hindrance = _find_hindrance(incoming, asked, now_kept)
+        if hindrance is not None:
+            return hindrance.of(user.id)
+        return await enter(db, sign_in, incoming, now_kept, "password")
 
     document = await sign_in.settle(work)
     if weakness is not None:
@@ -143,12 +165,7 @@ async def _find(db: AsyncSession, sign_in: SignIn, asked: ByPassword) -> UserRow
     return None if found is None or found.deleted_at is not None else found
 
 
-async def _note_failure(sign_in: SignIn, incoming: Incoming, user: UserRow | None) -> None:
-    async with sign_in.session() as db:
-        await note(db, sign_in, incoming, "sign_in_failed", None if user is None else user.id, {"method": "password"})
-
-
-async def grant_by_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
+async def grantby_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
     """A session's next tokens. A token used twice ends the session, in the transaction that says so.
 
     Raises:
@@ -158,7 +175,6 @@ async def grant_by_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
         UserBanned: its user may not sign in any more.
         TooManyRequests: there were too many from there.
     """
-    await admit_refresh(sign_in, incoming)
     asked = incoming.read(ByRefreshToken)
     if not asked.refresh_token:
         raise ValidationFailed("refresh_token required")
@@ -177,7 +193,7 @@ async def grant_by_refresh_token(sign_in: SignIn, incoming: Incoming) -> Answer:
             return RefreshTokenNotFound()
         if user.is_banned(incoming.now):
             await leave(db, sign_in, incoming, sign_in.tables.sessions.c.id == read[0], by="ban")
-            return UserBanned("Invalid Refresh Token: User Banned")
+            return UserBanned("Invalid Refresh Token: User Banned").of(user.id)
         return await tell_session(db, sign_in, incoming, found)
 
     return Answer(await sign_in.settle(work))
@@ -211,7 +227,6 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
         BadCodeVerifier: the verifier is not the flow's. The code is used up by it.
     """
     asked = incoming.read(ByCode)
-    await admit_refresh(sign_in, incoming)
     if not asked.auth_code or not asked.code_verifier:
         raise ValidationFailed("invalid request: both auth code and code verifier should be non-empty")
 
@@ -240,11 +255,10 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     return Answer(entered)
 
 
-GRANTS: Final[dict[str, Grant]] = {
-    "password": grant_by_password,
-    "refresh_token": grant_by_refresh_token,
-    "pkce": grant_by_code,
-    "id_token": grant_by_id_token,
-    "web3": refuse_web3,
+GRANTS: Final[Mapping[str, tuple[Grant, Callable[[Limits], Limit]]]] = {
+    "refresh_token": (grantby_refresh_token, by_refresh),
+    "pkce": (grant_by_code, by_refresh),
+    "id_token": (grant_by_id_token, by_sign_in),
+    "web3": (refuse_web3, by_sign_in),
 }
-"""What a session is granted for, by the name in the query string."""
+"""What a session is granted for beside a password, by the name in the query string; and what limits it."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
 from backstay.auth.flows.code import leave_flow
-from backstay.auth.limits.admit import admit_mail, admit_text, forgive, guessing_own, user_name
+from backstay.auth.limits.admit import admit_mail, admit_sign_in, admit_text, forgive, guessing_own, note_wrong
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
@@ -29,7 +29,7 @@ from backstay.auth.steps.mailing import (
 )
 from backstay.auth.steps.present import FRESH, Present, check_aal, find_present
 from backstay.auth.steps.redirect import choose_redirect, site_of
-from backstay.auth.steps.users import change_data, prove_email, prove_phone
+from backstay.auth.steps.users import change_data, prove_email, prove_phone, read_profile
 from backstay.auth.store import codes, flow
 from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
@@ -68,28 +68,24 @@ async def show_user(sign_in: SignIn, incoming: Incoming) -> Answer:
 
 async def reauthenticate(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``GET /reauthenticate``: sends a code that proves who is there is still the user."""
-    letter: Letter | None = None
-    sent: Sent | None = None
     async with sign_in.session() as db:
         user = (await find_present(db, sign_in, incoming)).user
+    await admit_sign_in(sign_in, incoming)
+    purpose = Purpose.REAUTHENTICATION
     if user.email is not None and user.email_is_confirmed:
-        await admit_mail(sign_in, incoming, "reauthentication", user.email, entering=False)
-    elif user.phone is not None and user.phone_is_confirmed:
-        await admit_text(sign_in, incoming, "reauthentication", user.phone, entering=False)
-    async with sign_in.session() as db:
-        if user.email is not None and user.email_is_confirmed:
-            check_mail(sign_in)
-            site = site_of(sign_in)
-            letter = await mail_code(db, sign_in, incoming, user, Purpose.REAUTHENTICATION, user.email, site)
-        elif user.phone is not None and user.phone_is_confirmed:
-            check_texts(sign_in)
-            sent = await make_code(db, sign_in, incoming, user, Purpose.REAUTHENTICATION, user.phone)
-        else:
-            raise ValidationFailed("Reauthentication requires the user to have an email or a phone number")
-    if letter is not None:
+        check_mail(sign_in)
+        await admit_mail(sign_in, incoming, "reauthentication", user.email)
+        async with sign_in.session() as db:
+            letter = await mail_code(db, sign_in, incoming, user, purpose, user.email, site_of(sign_in))
         sign_in.post.post(letter)
-    elif sent is not None and user.phone is not None:
+    elif user.phone is not None and user.phone_is_confirmed:
+        check_texts(sign_in)
+        await admit_text(sign_in, incoming, "reauthentication", user.phone)
+        async with sign_in.session() as db:
+            sent = await make_code(db, sign_in, incoming, user, purpose, user.phone)
         post_text(sign_in, user.phone, sent)
+    else:
+        raise ValidationFailed("Reauthentication requires the user to have an email or a phone number")
     return Answer({})
 
 
@@ -106,29 +102,47 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise NotAdmin("Updating app_metadata is not allowed")
     email = read_email(asked.email) if asked.email else None
     phone = read_number(asked.phone) if asked.phone else None
+    read_profile(sign_in, asked.data or {})
+    flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
         if email is not None or phone is not None or asked.password is not None:
-            await check_aal(db, sign_in, present)
+            await check_aal(db, sign_in, incoming, present)
+    email = None if email == present.user.email else email
+    phone = None if phone == present.user.phone else phone
     if asked.password is not None:
         await _change_password(sign_in, incoming, present, asked)
-    if email is not None and email != present.user.email and sign_in.settings.confirm_email:
-        await admit_mail(sign_in, incoming, "email change", email, entering=False)
-        if present.user.email is not None:
-            await admit_mail(sign_in, incoming, "email change", present.user.email, entering=False)
-    if phone is not None and phone != present.user.phone and sign_in.settings.confirm_phone:
-        await admit_text(sign_in, incoming, "phone change", phone, entering=False)
+    await _admit_messages(sign_in, incoming, present.user, email, phone)
     outgoing = _Outgoing(sign_in)
     async with sign_in.session() as db:
         if asked.data is not None:
             await change_data(db, sign_in, incoming, present.user, asked.data)
-        if email is not None and email != present.user.email:
+        if email is not None:
             outgoing.letters += await _change_email(db, sign_in, incoming, present.user, email, asked)
-        if phone is not None and phone != present.user.phone:
+        if phone is not None:
             outgoing.text = await _change_phone(db, sign_in, incoming, present.user, phone)
         found = await tell_user(db, sign_in, present.user.id)
     outgoing.send()
     return Answer(found)
+
+
+async def _admit_messages(
+    sign_in: SignIn, incoming: Incoming, user: UserRow, email: str | None, phone: str | None
+) -> None:
+    """Count what new addresses are sent: whoever has a session might have others mailed by it."""
+    mails = email is not None and sign_in.settings.confirm_email
+    texts = phone is not None and sign_in.settings.confirm_phone
+    if mails:
+        check_mail(sign_in)
+    if texts:
+        check_texts(sign_in)
+    if mails or texts:
+        await admit_sign_in(sign_in, incoming)
+    if mails:
+        for each in filter(None, (email, user.email)):
+            await admit_mail(sign_in, incoming, "email change", each)
+    if texts and phone is not None:
+        await admit_text(sign_in, incoming, "phone change", phone)
 
 
 class _Outgoing:
@@ -177,12 +191,15 @@ async def check_own(sign_in: SignIn, incoming: Incoming, user: UserRow, password
         CurrentPasswordInvalid: it is another one.
         TooManyRequests: too many others were tried.
     """
-    async with guessing_own(sign_in, incoming, user.id):
+    async with guessing_own(sign_in, incoming, user.id) as guess:
         verdict = await sign_in.hashing.check(password, user.password)
+        async with sign_in.session() as db:
+            if verdict.matches:
+                await forgive(db, sign_in, guess)
+            else:
+                await note_wrong(db, sign_in, incoming, guess, "password_refused", user.id, {})
         if not verdict.matches:
             raise CurrentPasswordInvalid
-        async with sign_in.session() as db:
-            await forgive(db, sign_in, user_name(user.id))
 
 
 async def _use_nonce(sign_in: SignIn, incoming: Incoming, user: UserRow, nonce: str) -> None:
@@ -212,7 +229,6 @@ async def _change_email(
     if not sign_in.settings.confirm_email:
         await set_email(db, sign_in, incoming, user, email)
         return []
-    check_mail(sign_in)
     await change(db, sign_in.tables, user.id, incoming.now, new_email=email, new_email_confirmations=0)
     await codes.forget(db, sign_in.tables, user.id, (Purpose.EMAIL_CHANGE_CURRENT, Purpose.EMAIL_CHANGE_NEW))
     pending = await find_by_id(db, sign_in.tables, user.id)
@@ -256,10 +272,10 @@ async def _change_phone(
         await note(db, sign_in, incoming, "phone_changed", user.id)
         post_when_committed(db, sign_in, notice("phone_changed", user))
         return None
-    check_texts(sign_in)
     await change(db, sign_in.tables, user.id, incoming.now, new_phone=phone)
     pending = await find_by_id(db, sign_in.tables, user.id)
     assert pending is not None
+    await note(db, sign_in, incoming, "phone_change_asked", user.id)
     sent = await make_code(db, sign_in, incoming, pending, Purpose.PHONE_CHANGE, phone)
     return None if taken is not None else (phone, sent)
 

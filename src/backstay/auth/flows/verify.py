@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
-from backstay.auth.limits.admit import admit_proof
+from backstay.auth.limits.admit import admit_proof, tell_refusal
 from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
@@ -71,7 +71,6 @@ async def verify(sign_in: SignIn, incoming: Incoming) -> Answer:
     purposes = _read_type(asked.type)
     if not asked.token and not asked.token_hash:
         raise ValidationFailed("Verify requires either a token or a token hash")
-    await admit_proof(sign_in, incoming)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         if asked.token_hash:
@@ -112,6 +111,7 @@ async def follow(sign_in: SignIn, incoming: Incoming) -> Answer:
         await admit_proof(sign_in, incoming)
         return redirect(await sign_in.settle(work))
     except SignInError as error:
+        await tell_refusal(sign_in, incoming, "/verify", error)
         return redirect(add_error(target, error, pkce=pkce))
 
 
@@ -146,7 +146,7 @@ async def _prove(
     if user is None or user.deleted_at is not None:
         return CodeExpired()
     if user.is_banned(incoming.now):
-        return UserBanned()
+        return UserBanned().of(user.id)
     purpose = Purpose(row["purpose"])
     if purpose in _BY_MAIL:
         if user.email != row["sent_to"]:

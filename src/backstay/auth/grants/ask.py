@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Final
 from urllib.parse import parse_qsl
 
+from backstay.auth.limits.admit import admit_refresh
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.protocol.route import Flow
@@ -62,7 +63,7 @@ def for_programs(flow: Flow) -> Flow:
     async def answer(sign_in: SignIn, incoming: Incoming) -> Answer:
         check_enabled(sign_in)
         try:
-            found = await flow(sign_in, incoming)
+            found = await _counting(flow, sign_in, incoming)
         except (OAuthError, FeatureDisabled):
             raise
         except SignInError as error:
@@ -72,6 +73,16 @@ def for_programs(flow: Flow) -> Flow:
         return replace(found, headers=(*found.headers, NO_STORE))
 
     return answer
+
+
+async def _counting(flow: Flow, sign_in: SignIn, incoming: Incoming) -> Answer:
+    try:
+        return await flow(sign_in, incoming)
+    except OAuthError:
+        # Also what cannot be read, or comes from nobody who is known, is counted for where it comes from.
+        if not incoming.counted:
+            await admit_refresh(sign_in, incoming)
+        raise
 
 
 def read_form(incoming: Incoming) -> Mapping[str, str]:

@@ -94,6 +94,7 @@ async def authenticate(sign_in: SignIn, incoming: Incoming, form: Mapping[str, s
         raise ClientUnknown
     if client.is_public:
         await admit_refresh(sign_in, incoming)
+    incoming.counted = True
     return client
 
 

@@ -13,7 +13,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_programs, for_users
 from backstay.auth.grants.client import PUBLIC, Client, find_client, read_client
 from backstay.auth.grants.metadata import Metadata, check_whole, client_document, read_changes, read_metadata
-from backstay.auth.limits.admit import admit_registration
+from backstay.auth.limits.admit import admit
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.revoked import Revoked
@@ -34,7 +34,7 @@ async def register(sign_in: SignIn, incoming: Incoming) -> Answer:
     """
     if not sign_in.settings.oauth_registration:
         raise FeatureDisabled
-    await admit_registration(sign_in, incoming)
+    await admit(sign_in, incoming, sign_in.limits.registration)
     return await _create(sign_in, incoming, dynamic=True)
 
 

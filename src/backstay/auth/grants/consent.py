@@ -149,7 +149,7 @@ async def _present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> Pre
     present = await find_present(db, sign_in, incoming)
     if present.user.is_anonymous:
         raise AnonymousNotAllowed
-    await check_aal(db, sign_in, present)
+    await check_aal(db, sign_in, incoming, present)
     return present
 
 

@@ -105,7 +105,7 @@ async def meet_device(sign_in: SignIn, incoming: Incoming) -> Answer:
         present = await find_present(db, sign_in, incoming)
         if present.user.is_anonymous:
             raise AnonymousNotAllowed
-        await check_aal(db, sign_in, present)
+        await check_aal(db, sign_in, incoming, present)
         met = await db.execute(
             sa.update(devices)
             .where(

@@ -12,6 +12,8 @@ from backstay.settings import Settings
 
 _WHILE: Final = timedelta(minutes=5)
 _HOUR: Final = timedelta(hours=1)
+KNOWN: Final = timedelta(days=30)
+"""How long the network is known that a user signed in from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Limits:
         refresh: refreshed sessions, by network.
         anonymous: anonymous users, by network.
         registration: programs that register themselves, by network.
+        api_keys: wrong API keys, by network.
         mail_pause, mails: mails to one mailbox.
         text_pause, texts: messages to one telephone.
         lock: passwords tried for one account.
@@ -78,16 +81,12 @@ class Limits:
     refresh: Limit
     anonymous: Limit
     registration: Limit
+    api_keys: Limit
     mail_pause: Limit
     mails: Limit
     text_pause: Limit
     texts: Limit
     lock: Lock
-
-    def memory(self) -> timedelta:
-        """The longest time that any of them looks back."""
-        limits = (self.sign_in, self.verify, self.refresh, self.anonymous, self.registration)
-        return max(self.lock.memory, self.mail_pause.per, self.text_pause.per, *(each.per for each in limits))
 
 
 def read_limits(settings: Settings) -> Limits:
@@ -99,9 +98,25 @@ def read_limits(settings: Settings) -> Limits:
         refresh=Limit("refresh", settings.refresh_limit, _WHILE),
         anonymous=Limit("anonymous", settings.anonymous_limit, _HOUR),
         registration=Limit("registration", settings.registration_limit, _HOUR),
+        api_keys=Limit("api_keys", settings.api_key_limit, _WHILE),
         mail_pause=Limit("mail_pause", 1 if pause else 0, pause, TooManyMails),
         mails=Limit("mails", settings.mail_limit, _HOUR, TooManyMails),
         text_pause=Limit("text_pause", 1 if pause else 0, pause, TooManyTexts),
         texts=Limit("texts", settings.mail_limit, _HOUR, TooManyTexts),
-        lock=Lock("lock", settings.lock_after, settings.lock_pause, settings.lock_longest),
+        lock=Lock("password", settings.lock_after, settings.lock_pause, settings.lock_longest),
     )
+
+
+def by_sign_in(limits: Limits) -> Limit:
+    """Counted with sign-ins, sign-ups and requests for a mail."""
+    return limits.sign_in
+
+
+def by_proof(limits: Limits) -> Limit:
+    """Counted with codes and links."""
+    return limits.verify
+
+
+def by_refresh(limits: Limits) -> Limit:
+    """Counted with refreshed sessions."""
+    return limits.refresh

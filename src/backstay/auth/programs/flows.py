@@ -94,7 +94,7 @@ async def _user(db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, changi
     if changing and present.user.is_anonymous:
         raise AnonymousNotAllowed
     if changing:
-        await check_aal(db, sign_in, present)
+        await check_aal(db, sign_in, incoming, present)
     return Owner(present.user.id)
 
 

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from backstay.auth.keys import digest
 from backstay.auth.programs.key import read_id
@@ -19,6 +19,19 @@ from backstay.schema.caller import Caller
 
 Find: TypeAlias = Callable[[str], Awaitable[Record | None]]
 """Finds the key of an id, if there is one that may be used."""
+
+
+class Guard(Protocol):
+    """Keeps whoever shows many wrong keys from trying more of them."""
+
+    def look(self) -> None:
+        """Raise where too many were shown from there."""
+        ...
+
+    async def count(self) -> None:
+        """Count one; raise where it is one too many."""
+        ...
+
 
 FRESH: Final = 0.9
 """Seconds for which what the database said of a key is taken for true."""
@@ -58,13 +71,39 @@ class MetKeys:
         self._capacity = max(capacity, 2)
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._wrong: OrderedDict[bytes, None] = OrderedDict()
 
-    async def meet(self, shown: Iterable[str]) -> None:
-        """Ask the database for keys that a request shows, unless it was asked just now."""
+    async def meet(self, shown: Iterable[str], guard: Guard) -> None:
+        """Ask the database for keys that a request shows, unless it was asked just now.
+
+        Arguments:
+            shown: the keys. What cannot be one, by its checksum, reaches no database, and is not counted.
+            guard: of where they come from. A key that was met here before is asked for whatever it says.
+
+        Raises:
+            BackstayError: as the guard does.
+        """
         for text in shown:
             known = self._known.get(text)
-            if known is None or time.time() >= known.until:
-                await self._ask(text)
+            if known is not None and time.time() < known.until:
+                continue
+            if read_id(text) is None:
+                continue
+            if known is None:
+                guard.look()
+            await self._ask(text)
+            if text not in self._known and self._is_new(text):
+                await guard.count()
+
+    def _is_new(self, text: str) -> bool:
+        """Whether a wrong key was not shown before: a script that goes on with an old one is no guesser."""
+        kept = digest(text)
+        is_new = kept not in self._wrong
+        self._wrong[kept] = None
+        self._wrong.move_to_end(kept)
+        while len(self._wrong) > self._capacity:
+            self._wrong.popitem(last=False)
+        return is_new
 
     def recall(self, text: str, now: float) -> Known:
         """Who shows a key that this request has just met.

@@ -25,6 +25,7 @@ from backstay.auth.factors.recovery_codes import (
 )
 from backstay.auth.factors.remove import list_factors, remove_factor, remove_factor_of
 from backstay.auth.factors.verify import verify_factor
+from backstay.auth.limits.limit import by_proof, by_sign_in
 from backstay.auth.protocol.route import Route, Who
 
 FACTOR_ROUTES: Final = (
@@ -40,8 +41,8 @@ FACTOR_ROUTES: Final = (
     Route("GET", "/passkeys", list_keys, Who.USER),
     Route("POST", "/passkeys/registration/options", offer_key, Who.USER),
     Route("POST", "/passkeys/registration/verify", register_key, Who.USER),
-    Route("POST", "/passkeys/authentication/options", offer_sign_in),
-    Route("POST", "/passkeys/authentication/verify", enter_by_key),
+    Route("POST", "/passkeys/authentication/options", offer_sign_in, limit=by_sign_in),
+    Route("POST", "/passkeys/authentication/verify", enter_by_key, limit=by_proof),
     Route("PATCH", "/passkeys/{passkey_id}", rename_key, Who.USER),
     Route("DELETE", "/passkeys/{passkey_id}", remove_key, Who.USER),
     Route("GET", "/admin/users/{user_id}/factors", list_factors, Who.ADMIN),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import orjson
 
+from backstay.auth.limits.admit import admit, tell_refusal
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.protocol.route import check_caller
 from backstay.auth.protocol.routes import ROUTES
 from backstay.auth.sign_in import SignIn
-from backstay.errors import BackstayError, DatabaseFault, TooLarge
+from backstay.errors import BackstayError, DatabaseFault, SignInError, TooLarge
 from backstay.schema.caller import Caller
 from backstay.schema.exchange import Request
 
@@ -37,11 +38,18 @@ async def dispatch(sign_in: SignIn, request: Request, caller: Caller) -> Answer:
         BackstayError: the caller may not ask for it, or the flow refuses.
     """
     route, names = ROUTES.find(request.method, request.path.rstrip("/") or "/")
-    check_caller(route.who, caller)
-    if len(request.body) > MOST_BYTES:
-        raise TooLarge
+    incoming = Incoming(request=request, caller=caller, names=names)
     try:
-        return await route.flow(sign_in, Incoming(request=request, caller=caller, names=names))
+        check_caller(route.who, caller)
+        if route.limit is not None:
+            # First of all, so that what cannot be read counts as well.
+            await admit(sign_in, incoming, route.limit(sign_in.limits))
+        if len(request.body) > MOST_BYTES:
+            raise TooLarge
+        return await route.flow(sign_in, incoming)
+    except SignInError as error:
+        await tell_refusal(sign_in, incoming, route.pattern, error)
+        raise
     except DatabaseFault as error:
         # What a database says of tables that callers do not know is not for them.
         raise BackstayError from error

@@ -29,12 +29,14 @@ class Incoming:
         caller: who sent it, by their token or key.
         names: what the path's pattern leaves open, by name.
         now: when it came.
+        counted: whether the network that it came from has been counted for it, or need not be.
     """
 
     request: Request
     caller: Caller
     names: Mapping[str, str] = field(default_factory=dict)
     now: datetime = field(default_factory=now)
+    counted: bool = False
 
     @property
     def address(self) -> str:

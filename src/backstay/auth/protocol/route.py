@@ -9,6 +9,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TypeAlias
 
+from backstay.auth.limits.limit import Limit, Limits
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
@@ -35,12 +36,14 @@ class Route:
         pattern: the path, with names in braces for what may be anything: ``/admin/users/{user_id}``.
         flow: what answers.
         who: who may ask.
+        limit: how often one network may, whatever it asks for; None: any number of times, or the flow counts itself.
     """
 
     method: str
     pattern: str
     flow: Flow
     who: Who = Who.ANYONE
+    limit: Callable[[Limits], Limit] | None = None
 
     @cached_property
     def expression(self) -> re.Pattern[str]:

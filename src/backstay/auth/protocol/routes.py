@@ -24,6 +24,7 @@ from backstay.auth.flows.sign_up import sign_up
 from backstay.auth.flows.token import grant_token
 from backstay.auth.flows.user import change_user, log_out, reauthenticate, show_user
 from backstay.auth.flows.verify import follow, verify
+from backstay.auth.limits.limit import by_proof, by_sign_in
 from backstay.auth.programs import flows as programs
 from backstay.auth.protocol.factor_routes import FACTOR_ROUTES
 from backstay.auth.protocol.grant_routes import GRANT_ROUTES
@@ -45,17 +46,17 @@ ROUTES: Final = Routes(
         Route("GET", "/.well-known/jwks.json", show_keys),
         Route("GET", "/.well-known/openid-configuration", show_configuration),
         Route("GET", "/.well-known/oauth-authorization-server", show_server),
-        Route("POST", "/signup", sign_up),
+        Route("POST", "/signup", sign_up, limit=by_sign_in),
         Route("POST", "/token", grant_token),
-        Route("POST", "/otp", ask_code),
-        Route("POST", "/magiclink", ask_code),
-        Route("POST", "/recover", ask_recovery),
-        Route("POST", "/resend", ask_again),
-        Route("POST", "/verify", verify),
+        Route("POST", "/otp", ask_code, limit=by_sign_in),
+        Route("POST", "/magiclink", ask_code, limit=by_sign_in),
+        Route("POST", "/recover", ask_recovery, limit=by_sign_in),
+        Route("POST", "/resend", ask_again, limit=by_sign_in),
+        Route("POST", "/verify", verify, limit=by_proof),
         Route("GET", "/verify", follow),
-        Route("GET", "/authorize", authorize),
-        Route("GET", "/callback", come_back),
-        Route("POST", "/callback", come_back),
+        Route("GET", "/authorize", authorize, limit=by_sign_in),
+        Route("GET", "/callback", come_back, limit=by_proof),
+        Route("POST", "/callback", come_back, limit=by_proof),
         Route("GET", "/user/identities/authorize", authorize_linking, Who.USER),
         Route("DELETE", "/user/identities/{identity_id}", unlink, Who.USER),
         Route("POST", "/logout", log_out, Who.USER),

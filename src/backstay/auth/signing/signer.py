@@ -38,6 +38,11 @@ class Signer:
         """Whether there are signing keys, so that others can verify what is signed by public keys."""
         return bool(self._keys)
 
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The names of the signing keys, the newest first."""
+        return tuple(key.kid for key in self._keys)
+
     def sign(self, claims: Mapping[str, Any], *, kind: str = "JWT", now: float | None = None) -> str:
         """A token with these claims.
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.limits.admit import know
 from backstay.auth.protocol.answer import user_document
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.revoked import Revoked
@@ -56,12 +57,14 @@ async def enter(
     if held is None or held.deleted_at is not None:
         raise InvalidCredentials
     if held.is_banned(incoming.now):
-        raise UserBanned
+        raise UserBanned().of(user.id)
     await sign_in.revocations.refresh()
     if sign_in.settings.single_session:
         kept = sign_in.tables.sessions.c
         own = sa.and_(kept.user_id == user.id, kept.client_id.is_(None))
-        await leave(db, sign_in, incoming, own, by="newer")
+        count = await leave(db, sign_in, incoming, own, by="newer")
+        if count:
+            await note(db, sign_in, incoming, "signed_out", user.id, {"scope": "newer", "sessions": count})
     proof = {"method": method, "timestamp": int(incoming.now.timestamp())}
     row = await sessions.begin(
         db,
@@ -74,6 +77,7 @@ async def enter(
         user_agent=incoming.user_agent[:_LONGEST] or None,
         **more,
     )
+    await know(db, sign_in, incoming, held)
     await note(db, sign_in, incoming, "signed_in", user.id, {"method": method, "session_id": str(row["id"])})
     return await tell_session(db, sign_in, incoming, row)
 

@@ -10,9 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from backstay.auth.audit import note
 from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.redirect import own_url
 from backstay.auth.store import codes
 from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, change, find_by_email
@@ -117,6 +119,7 @@ async def make_code(
     """Make a code and a link for a user, and note when."""
     settings = sign_in.settings
     await change(db, sign_in.tables, user.id, incoming.now, **{_SENT_AT[purpose]: incoming.now})
+    await note(db, sign_in, incoming, "code_made", user.id, {"type": purpose.value})
     return await codes.make(
         db,
         sign_in.tables,
@@ -168,9 +171,9 @@ def needs_both(sign_in: SignIn, user: UserRow) -> bool:
 
 
 def link_of(sign_in: SignIn, purpose: Purpose, sent: Sent, redirect_to: str) -> str:
-    """The link that proves an address by being followed."""
+    """The link that proves an address by being followed. Raises as :func:`backstay.auth.steps.redirect.own_url`."""
     query = {"token": sent.token, "type": type_of(purpose), "redirect_to": redirect_to}
-    return f"{sign_in.url}/verify?{urlencode(query)}"
+    return f"{own_url(sign_in)}/verify?{urlencode(query)}"
 
 
 def type_of(purpose: Purpose) -> str:

@@ -48,15 +48,23 @@ async def find_present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) ->
     if session is None:
         raise TokenSessionNotFound
     if user.is_banned(incoming.now):
-        raise UserBanned
+        raise UserBanned().of(user.id)
     return Present(user, session)
 
 
-async def check_aal(db: AsyncSession, sign_in: SignIn, present: Present) -> None:
-    """Keep whoever has only the first factor of two from changing what a user signs in by.
+def is_sure(incoming: Incoming, present: Present) -> bool:
+    """Whether a second factor was shown: in the session, and before this token was issued to it.
+
+    A token from before is worth what it was then: somebody else may have taken it.
+    """
+    return present.aal >= 2 and incoming.caller.claims.get("aal") == "aal2"
+
+
+async def check_aal(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present) -> None:
+    """Keep whoever has only the first factor of two from changing what a user signs in by, or who may act for them.
 
     Raises:
-        InsufficientAal: they signed in by one factor, and have a second.
+        InsufficientAal: the user has a second factor, and did not show it.
     """
-    if present.aal < 2 and await factors.has_verified(db, sign_in.tables, present.user.id):
+    if not is_sure(incoming, present) and await factors.has_verified(db, sign_in.tables, present.user.id):
         raise InsufficientAal

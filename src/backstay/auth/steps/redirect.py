@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from backstay.auth.protocol.words import name_of
 from backstay.auth.sign_in import SignIn
-from backstay.errors import BackstayError
+from backstay.errors import BackstayError, ValidationFailed
 
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 PAGES: Final = "/auth"
@@ -80,6 +80,17 @@ def page_of(sign_in: SignIn, chosen: str, name: str) -> str:
     settings = sign_in.settings
     hosted = f"{settings.public_url.rstrip('/')}{PAGES}/{name}" if settings.pages else ""
     return chosen or hosted or f"{site_of(sign_in).rstrip('/')}/oauth/{name}"
+
+
+def own_url(sign_in: SignIn) -> str:
+    """Where callers reach sign-in, for links that lead here from elsewhere.
+
+    Raises:
+        ValidationFailed: nothing says so.
+    """
+    if not sign_in.settings.public_url:
+        raise ValidationFailed("Nothing says where this server is reached", hint="Set public_url.")
+    return sign_in.url
 
 
 def add_query(url: str, values: Mapping[str, str]) -> str:

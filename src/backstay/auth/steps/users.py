@@ -85,19 +85,27 @@ def _explain(sign_in: SignIn, error: IntegrityError) -> Exception:
 
 
 def fill_profile(sign_in: SignIn, row: Any, said: Mapping[str, Any]) -> None:
-    """Set the columns of the profile that ``said`` names.
+    """Set the columns of the profile that ``said`` names. Raises as :func:`read_profile` does."""
+    for name, value in read_profile(sign_in, said).items():
+        setattr(row, name, value)
+
+
+def read_profile(sign_in: SignIn, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``said`` says of the columns of the profile.
 
     Raises:
         ValidationFailed: a value is none of the column's type.
     """
+    found: dict[str, Any] = {}
     for column in sign_in.auth.profile:
         name, kind = column.key, column.type
         if name in said:
             value = said[name]
             try:
-                setattr(row, name, None if value is None else python_value(kind, kind_of(kind).take(value)))
+                found[name] = None if value is None else python_value(kind, kind_of(kind).take(value))
             except RequestError as error:
                 raise ValidationFailed(f"{name}: {error.message}") from None
+    return found
 
 
 def merge(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:

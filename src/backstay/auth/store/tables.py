@@ -290,6 +290,7 @@ def _attempts(users: sa.Table) -> list[Any]:
         sa.Column("count", sa.Integer(), nullable=False),
         _moment("began_at", required=True),
         _moment("blocked_until"),
+        _moment("expires_at", required=True),
     ]
 
 

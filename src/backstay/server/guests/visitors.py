@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Sessions: TypeAlias = Callable[[Caller], AbstractAsyncContextManager[AsyncSession]]
 Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
 Render: TypeAlias = Callable[[BackstayError, Caller], Response]
-Meet: TypeAlias = Callable[[Mapping[str, str]], Awaitable[None]]
+Meet: TypeAlias = Callable[[Mapping[str, str], str], Awaitable[None]]
+"""Is given a request's headers, and the address of the connection's other end."""
 
 VISITOR: Final = "backstay.visitor"
 """Where a request's scope has its :class:`Visitor`."""
@@ -91,6 +92,14 @@ class Visitor:
         if found.caller is not None:
             self.sent = {**self.sent, "authorization": f"Bearer {found.access}"}
         return found.lines
+
+    async def meet(self, meet: Meet, scope: Scope) -> None:
+        """Find out what there is to know of the visitor's headers."""
+        client = scope.get("client")
+        try:
+            await meet(self.sent, str(client[0]) if client else "")
+        except BackstayError as error:
+            self._refused = error
 
     @cached_property
     def _told(self) -> Caller:
@@ -172,7 +181,7 @@ def introduce(
         if scope["type"] in ("http", "websocket"):
             visitor = Visitor(scope["headers"], identify, sessions, render, scopes)
             if meet is not None:
-                await meet(visitor.sent)
+                await visitor.meet(meet, scope)
             lines = () if cookies is None else await visitor.welcome(cookies, scope)
             send = _adding(lines, send) if lines else send
             scope = {**scope, VISITOR: visitor}

@@ -5,7 +5,7 @@ What it needs is loaded with the first request to it: an application that nobody
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -53,7 +53,7 @@ class SignInFront:
         title: the application's name, as mails have it.
 
     Raises:
-        DeclarationError: what second factors, passkeys or programs of others need is not there.
+        DeclarationError: what second factors, passkeys, mails or programs of others need is not there.
     """
 
     def __init__(
@@ -73,6 +73,12 @@ class SignInFront:
         # Without any secret nobody signs in, which is told to who tries; a server of public data starts without.
         if auth.mfa and (signer.has_keys or settings.encryption_key or settings.jwt_secret):
             sealing_keys(settings.encryption_key, settings.jwt_secret)
+        if settings.email_sign_in and (auth.mail is not None or settings.smtp_url) and not settings.public_url:
+            # What a request says of its host is its sender's word, so nobody's mails are made of that.
+            raise DeclarationError(
+                "public_url: nothing says where the links in mails of sign-in lead.",
+                hint="Set public_url to where callers reach this server (https://api.example.com).",
+            )
         if settings.oauth_server and not schema.scopes:
             raise DeclarationError(
                 "oauth_server: programs of others act within scopes, and there are none.",
@@ -86,7 +92,9 @@ class SignInFront:
         self._title = title
         self._tables = declare(schema.user)
         self.revocations = Revocations(self._tables.revocations, database, verified)
-        self.programs = Programs(auth, self._tables, schema, database, settings) if schema.scopes else None
+        self.programs = (
+            Programs(auth, self._tables, schema, database, settings, lambda: self.sign_in) if schema.scopes else None
+        )
 
     @cached_property
     def sign_in(self) -> SignIn:
@@ -144,6 +152,12 @@ class SignInFront:
             await self._office.open()
         if self._auth.mail is None and not settings.smtp_url and settings.email_sign_in:
             observe(MailMissing())
+
+    async def note_keys(self, kids: Sequence[str]) -> None:
+        """Put on the trail which keys sign and verify from now on."""
+        from backstay.auth.signing.told import note_keys
+
+        await note_keys(self.sign_in, kids)
 
     async def answer(self, request: Request, caller: Caller) -> Response:
         """Answer a request below ``/auth/v1``."""

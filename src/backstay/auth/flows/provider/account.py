@@ -70,7 +70,7 @@ async def find_account(
     if isinstance(user, BackstayError):
         return user
     if user.is_banned(incoming.now):
-        return UserBanned()
+        return UserBanned().of(user.id)
     return await _prove_address(db, sign_in, incoming, user, profile, redirect_to)
 
 

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from backstay.auth.flows.provider.link import check_linking
 from backstay.auth.flows.provider.mark import set_mark
-from backstay.auth.limits.admit import admit_sign_in
 from backstay.auth.oidc.begin import begin
 from backstay.auth.oidc.flow import Seal
 from backstay.auth.oidc.refused import Refused
@@ -16,7 +15,7 @@ from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.present import check_aal, find_present
-from backstay.auth.steps.redirect import choose_redirect
+from backstay.auth.steps.redirect import choose_redirect, own_url
 from backstay.auth.store import flow
 from backstay.errors import ProviderUnreachable, ValidationFailed
 
@@ -33,7 +32,6 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
         ValidationFailed: no provider of this name is declared.
         ProviderUnreachable: it does not say where it is.
     """
-    await admit_sign_in(sign_in, incoming)
     return await _leave(sign_in, incoming, None)
 
 
@@ -47,7 +45,7 @@ async def authorize_linking(sign_in: SignIn, incoming: Incoming) -> Answer:
     check_linking(sign_in)
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
-        await check_aal(db, sign_in, present)
+        await check_aal(db, sign_in, incoming, present)
     return await _leave(sign_in, incoming, present.user.id)
 
 
@@ -69,9 +67,7 @@ def callback_of(sign_in: SignIn) -> str:
     Raises:
         ValidationFailed: nothing says where callers reach the server.
     """
-    if not sign_in.settings.public_url:
-        raise ValidationFailed("Nothing says where this server is reached", hint="Set public_url.")
-    return f"{sign_in.url}/callback"
+    return f"{own_url(sign_in)}/callback"
 
 
 def seal_of(sign_in: SignIn) -> Seal:

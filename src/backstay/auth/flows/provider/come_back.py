@@ -15,6 +15,7 @@ from backstay.auth.flows.provider.ask import callback_of, seal_of
 from backstay.auth.flows.provider.link import link, refuse_known
 from backstay.auth.flows.provider.mark import read_mark, set_mark
 from backstay.auth.flows.provider.parcel import Parcel, pack
+from backstay.auth.limits.admit import tell_refusal
 from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.finish import Arrival, Returned, finish, read_returned
 from backstay.auth.oidc.flow import hash_state
@@ -64,6 +65,7 @@ async def come_back(sign_in: SignIn, incoming: Incoming) -> Answer:
     try:
         target = await _take(sign_in, incoming, row, remote, returned, state_hash)
     except (SignInError, ProviderUnreachable) as error:
+        await tell_refusal(sign_in, incoming, "/callback", error)
         target = add_error(row["redirect_to"], error, pkce=pkce)
     return _send(target, set_mark(sign_in, remote.facts, state_hash, "", timedelta(0)))
 

@@ -97,7 +97,7 @@ async def unlink(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise ValidationFailed("identity_id must be an UUID") from None
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
-        await check_aal(db, sign_in, present)
+        await check_aal(db, sign_in, incoming, present)
         held = await identities_of(db, sign_in.tables, present.user.id)
         gone = next((each for each in held if each["id"] == identity_id), None)
         if gone is None:

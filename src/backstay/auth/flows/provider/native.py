@@ -10,7 +10,6 @@ from backstay.auth.flows.provider.account import find_account
 from backstay.auth.flows.provider.ask import find_remote
 from backstay.auth.flows.provider.come_back import note_refusal, settle_twice
 from backstay.auth.flows.provider.link import check_linking, link
-from backstay.auth.limits.admit import admit_sign_in
 from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.finish import read_native
 from backstay.auth.oidc.profile import Profile
@@ -58,7 +57,6 @@ async def grant_by_id_token(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise ValidationFailed("id_token required")
     if not asked.provider and not (asked.client_id and asked.issuer):
         raise ValidationFailed("provider or client_id and issuer required")
-    await admit_sign_in(sign_in, incoming)
     remote = find_remote(sign_in, asked.provider) if asked.provider else _find_by_issuer(sign_in, asked)
     user_id = await _read_linking(sign_in, incoming) if asked.link_identity else None
     profile = await _read(sign_in, incoming, remote, asked.id_token, asked)
@@ -77,7 +75,7 @@ async def _read_linking(sign_in: SignIn, incoming: Incoming) -> Any:
     check_linking(sign_in)
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
-        await check_aal(db, sign_in, present)
+        await check_aal(db, sign_in, incoming, present)
         return present.user.id
 
 
