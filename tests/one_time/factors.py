@@ -61,7 +61,8 @@ def _app_challenge(house: House) -> Thing:
 def _recovery_code(house: House) -> Thing:
     person, factor, _ = _with_app(house)
     codes = house.ok("POST", "/factors/recovery-codes", token=person.token)["codes"]
-    return Thing(person.id, _each(house, person, factor, codes[0]))
+    alone = use("POST", "/factors/recovery-codes/verify", {"code": codes[0]}, token=person.token)
+    return Thing(person.id, [*_each(house, person, factor, codes[0]), alone])
 
 
 def _texted(house: House) -> Thing:

@@ -565,6 +565,12 @@ async def test_a_recovery_code_does_for_a_lost_factor_once(ada: Person) -> None:
     refused(await lost.ask("GET", "/factors/recovery-codes"), 404, "mfa_factor_not_found")
 
 
+async def test_of_many_at_once_one_makes_the_recovery_codes(ada: Person) -> None:
+    await ada.strengthen()
+    made = await asyncio.gather(*[ada.ask("POST", "/factors/recovery-codes") for _ in range(10)])
+    assert sorted(answer.status for answer in made) == [200] + 9 * [422]
+
+
 # The secret key, and what is kept ------------------------------------------------------------------------------
 
 
