@@ -196,7 +196,10 @@ async def test_initialize_from_a_link(connect: Connect, opened: Opened) -> None:
     client = await connect()
     await take(client.auth.sign_up({"email": "ada@example.com", "password": PASSWORD}))
     answer = httpx.get(opened.link("ada@example.com", "confirmation"), follow_redirects=False)
-    await take(client.auth.initialize_from_url(answer.headers["location"].replace("#", "?")))
+    events: list[str] = []
+    client.auth.on_auth_state_change(lambda event, _: events.append(event))
+    await take(client.auth.initialize(url=answer.headers["location"].replace("#", "?")))
+    assert events == ["SIGNED_IN"]
     assert (await take(client.auth.get_user())).user.email == "ada@example.com"
 
 

@@ -104,6 +104,13 @@ test('generateLink', async () => {
   assert.equal((await good(enter('relinked@example.com', password))).user.email, 'relinked@example.com')
 })
 
+test('admin.passkey: of a user who has none, and of nobody', async () => {
+  const { user } = await good(admin.createUser({ email: 'keyless@example.com' }))
+  assert.deepEqual(await good(admin.passkey.listPasskeys({ userId: user.id })), [])
+  await refused(admin.passkey.deletePasskey({ userId: user.id, passkeyId: randomUUID() }), 404, 'validation_failed', 'Passkey not found')
+  await refused(admin.passkey.listPasskeys({ userId: randomUUID() }), 404, 'user_not_found')
+})
+
 test('admin.signOut', async () => {
   const client = await member('out@example.com')
   const { session } = await good(client.auth.getSession())
