@@ -59,4 +59,4 @@ def test_every_method_of_auth_js_is_called(node: str) -> None:
 def test_every_method_of_supabase_auth_is_called() -> None:
     methods = set(methods_in_python())
     assert {"sign_up", "link_identity", "regenerate_client_secret"} <= methods and len(methods) > 40
-    assert left_out(methods, HERE.glob("test_*.py")) == LOCAL_IN_PYTHON
+    assert left_out(methods, set(HERE.glob("test_*.py")) - {Path(__file__)}) == LOCAL_IN_PYTHON
