@@ -133,6 +133,23 @@ async def test_request_that_is_cancelled_waits_for_its_thread() -> None:
     await guest.stop()
 
 
+async def test_a_stop_ends_answers_that_have_no_end() -> None:
+    running, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def endless(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        while True:
+            loop.call_soon_threadsafe(running.set)
+            yield b"x"
+
+    guest = Guest(Mount("", application := Threaded(endless, threads=1)))
+    await guest.start({})
+    asking = asyncio.create_task(ask(application, {"type": "http.request"}))
+    await running.wait()
+    await asyncio.wait_for(guest.stop(), 5)
+    assert (await asking)[0]["status"] == 200
+
+
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
     with pytest.raises(DeclarationError) as caught:

@@ -58,6 +58,7 @@ class Visitor:
         self._render = render
         self._scopes = scopes
         self._refused: BackstayError | None = None
+        self._told: Caller | None = None
 
     @cached_property
     def sent(self) -> Mapping[str, str]:
@@ -101,11 +102,12 @@ class Visitor:
         except BackstayError as error:
             self._refused = error
 
-    @cached_property
-    def _told(self) -> Caller:
-        if self._refused is not None:
-            raise self._refused
-        return call_in_loop(self._loop, lambda: self._identify(self.sent))
+    def _tell(self) -> Caller:
+        if self._told is None:
+            if self._refused is not None:
+                raise self._refused
+            self._told = self._identify(self.sent)
+        return self._told
 
     @property
     def caller(self) -> Caller:
@@ -116,15 +118,16 @@ class Visitor:
             PermissionDenied: it is a program's key, and none of its scopes lets it in here.
             CrossSite: another site made the visitor's browser send it.
         """
-        if not self._told.holds(*self._scopes):
+        # no lock may be held in a thread that waits for the loop, as `cached_property` would until Python 3.12
+        told = self._told or call_in_loop(self._loop, self._tell)
+        if not told.holds(*self._scopes):
             raise PermissionDenied("permission denied for this application")
-        return self._told
+        return told
 
     @property
     def known(self) -> Caller:
         """The caller as far as somebody has asked; else the anonymous one."""
-        found: Caller = self.__dict__.get("_told", ANONYMOUS)
-        return found
+        return self._told or ANONYMOUS
 
     def session(self) -> Opening:
         """A session in one transaction, in which the caller's rules hold. Raises Unauthenticated, likewise."""

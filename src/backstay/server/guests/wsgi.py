@@ -24,6 +24,8 @@ SCOPE: Final = "asgi.scope"
 
 _HELD: Final = 1024 * 1024
 """Bytes of a body up to which it is in memory; a longer one is in a file."""
+_PATIENCE: Final = 8.0
+"""Seconds for which a stop waits for answers under way."""
 _CALL: Final = "backstay.call"
 
 
@@ -55,6 +57,7 @@ class Threaded:
             ) from None
         self._make: Callable[[], Any] = lambda: WSGIMiddleware(_watched(application), workers=threads)
         self._runner: Any = None
+        self._under_way: dict[asyncio.Task[None], Call] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop."""
@@ -71,8 +74,11 @@ class Threaded:
         self._runner = self._make()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        runner, self._runner = self._runner, None
-        await asyncio.to_thread(runner.executor.shutdown)
+        for call in self._under_way.values():
+            call.left = True
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=_PATIENCE)
+        self._runner.executor.shutdown(wait=False)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,10 +88,12 @@ class Threaded:
             call = Call(body)
             scope = {**scope, "headers": _told(scope["headers"]), _CALL: call}
             answering = asyncio.create_task(self._runner(scope, receive, _passing(send, call)))
+            self._under_way[answering] = call
             leaving = asyncio.create_task(_leave(receive, call))
             try:
                 await _until_done(answering, call)
             finally:
+                del self._under_way[answering]
                 leaving.cancel()
             await answering
 
