@@ -8,8 +8,25 @@ from typing import Any
 import pytest
 
 from asking import Agency
+from backstay.auth.password import hashes
 from granting import Granting
 from signing_in import Clock, Club
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Hashes of passwords that cost next to nothing: every test signs somebody up. Modules about the cost keep it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashes, "MEMORY", 64)
+        patch.setattr(hashes, "PASSES", 1)
+        _forget_costs()
+        yield
+    _forget_costs()
+
+
+def _forget_costs() -> None:
+    hashes._argon2.cache_clear()
+    hashes._decoy.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,11 @@ PASSWORD_GRANT = "/token?grant_type=password"
 HERE, THERE = "192.0.2.7", "198.51.100.9"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> None:
+    """Not here, where it matters how long a hash takes."""
+
+
 def guess(
     club: Club, email: str = "ada@example.com", password: str = "wrong horses", address: str | None = None, **more: Any
 ) -> Answer:

@@ -16,6 +16,11 @@ from signing_in import PASSWORD, Club
 GUESSABLE = "Password is known to be weak and easy to guess, please choose a different one."
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> None:
+    """Not here, where it matters how long a hash takes."""
+
+
 async def breached(password: str) -> bool:
     """A list of passwords that were in a breach."""
     return password == "blue herring canteen"

@@ -24,6 +24,11 @@ from signing_in import PASSWORD, Club, Person
 PERSON = {"email": "eve@example.com", "password": PASSWORD}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cheap_hashes() -> None:
+    """Not here, where it matters how long a hash takes."""
+
+
 class Workers:
     """Two workers of one application, in one event loop."""
 
