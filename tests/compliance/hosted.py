@@ -100,11 +100,12 @@ class Visitor:
             self.refused.append(message.text)
 
     def shoot(self, name: str) -> None:
-        """Take a picture of the page, as wide as it is, and on a narrow screen."""
+        """Take a picture of the page, as wide as it is, and on a narrow screen, which it has to fit."""
         self.page.screenshot(path=self._folder / f"{name}.png", full_page=True)
         size = self.page.viewport_size
         self.page.set_viewport_size({"width": 320, "height": 640})
         self.page.screenshot(path=self._folder / f"{name}-narrow.png", full_page=True)
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= 320
         if size is not None:
             self.page.set_viewport_size(size)
 

@@ -54,7 +54,7 @@ class Books:
         self.callback = f"http://127.0.0.1:{port}/back"
         said = {
             "client_name": "Books",
-            "client_uri": "https://books.example/about",
+            "client_uri": "https://books.example/of-the-longest-word-that-no-narrow-screen-has-room-for",
             "redirect_uris": [self.callback],
             "grant_types": ["authorization_code", "refresh_token", DEVICE],
             "scope": "notes:read email",
@@ -67,9 +67,19 @@ class Books:
     @property
     def start(self) -> str:
         """Where it sends a browser."""
+        return self._start(self.id)
+
+    def introduce(self, name: str) -> str:
+        """Register itself under a name of its own: where it sends a browser then."""
+        said = {"client_name": name, "redirect_uris": [self.callback]}
+        made = httpx2.post(f"{self.url}/oauth/clients/register", json=said)
+        assert made.status_code == 201, made.text
+        return self._start(made.json()["client_id"])
+
+    def _start(self, client_id: str) -> str:
         asked = {
             "response_type": "code",
-            "client_id": self.id,
+            "client_id": client_id,
             "redirect_uri": self.callback,
             "state": "anything",
             "code_challenge": challenge_of(),
@@ -183,6 +193,9 @@ def test_somebody_lets_a_program_and_a_device_act_for_them(
         assert query_of(page.url)["error"] == "access_denied"
         page.go_back()
         visitor.shoot("consent-over")
+        page.goto(books.introduce("A" + "h" * 40))
+        expect(page.locator("main")).to_contain_text("This program has registered itself.")
+        visitor.shoot("consent-unchecked")
         assert visitor.refused == []
     visitor.context.close()
 
