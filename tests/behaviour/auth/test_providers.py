@@ -553,6 +553,16 @@ def test_a_user_unlinks_an_identity(club: Club, issuer: Issuer) -> None:
     assert (kept.status, kept.json["error_code"]) == (422, "single_identity_not_deletable")
 
 
+def test_of_the_last_two_identities_one_stays_whoever_unlinks_both_at_once(club: Club, issuer: Issuer) -> None:
+    member = club.member("ada@example.com")
+    enter(club, issuer)
+    both = [identity_of(club, member, provider) for provider in ("email", "keycloak")]
+    asked = [club.asking("DELETE", f"/user/identities/{each}", token=member.token) for each in both]
+    answers = club.together(*asked)
+    assert sorted(each.status for each in answers) == [200, 422]
+    assert len(club.ask("GET", "/user", token=member.token).json["identities"]) == 1
+
+
 def test_unlinking_the_address_ends_its_password(club: Club, issuer: Issuer) -> None:
     member = club.member("ada@example.com")
     entered = enter(club, issuer)

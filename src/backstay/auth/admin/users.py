@@ -20,7 +20,7 @@ from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.users import change_data, keep_identity, make_user, merge, prove_email, prove_phone
 from backstay.auth.store import codes
 from backstay.auth.store.codes import Purpose
-from backstay.auth.store.user_row import UserRow, change, find_by_id, key_of, query_users, read_user
+from backstay.auth.store.user_row import UserRow, change, find_by_id, key_of, query_users, read_user, readdress
 from backstay.errors import Conflict, UniqueViolation, UserNotFound, ValidationFailed
 
 
@@ -175,10 +175,8 @@ async def _change_email(
     """Give a user another address, which counts as proven if the old one was: the secret key vouches for it."""
     proven = user.email_is_confirmed if asked.email_confirm is None else asked.email_confirm
     if wanted.email is not None and wanted.email != user.email:
-        users = sign_in.tables.users
-        (key,) = users.primary_key.columns
-        await change(db, sign_in.tables, user.id, incoming.now, new_email=None, new_email_confirmations=0)
-        await db.execute(sa.update(users).where(key == user.id).values(email=wanted.email))
+        pending = {"new_email": None, "new_email_confirmations": 0}
+        await readdress(db, sign_in.tables, user.id, wanted.email, incoming.now, **pending)
         await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
         await note(db, sign_in, incoming, "email_changed", user.id)
     elif not asked.email_confirm or user.email is None:

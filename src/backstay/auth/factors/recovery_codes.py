@@ -17,6 +17,7 @@ from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.store import factors
+from backstay.auth.store.user_row import hold
 from backstay.errors import (
     BackstayError,
     EnrollingNeedsAal2,
@@ -112,7 +113,7 @@ async def verify_recovery_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     guess = await guess_code(sign_in, incoming, LOCK, user_id)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
-        await factors.lock_user(db, sign_in.tables, user_id)
+        await hold(db, sign_in.tables, user_id)
         present = await find_present(db, sign_in, incoming)
         try:
             method = await use_code(db, sign_in, incoming, user_id, code)
@@ -138,7 +139,7 @@ async def _make(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: 
 async def _find_sure(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> Present:
     present = await find_present(db, sign_in, incoming)
     # One at a time for each user: of two at once each would make the other's codes worthless.
-    await factors.lock_user(db, sign_in.tables, present.user.id)
+    await hold(db, sign_in.tables, present.user.id)
     if not is_sure(incoming, present):
         raise EnrollingNeedsAal2("AAL2 required to make recovery codes")
     return present

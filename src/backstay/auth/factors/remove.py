@@ -17,7 +17,7 @@ from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.present import find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
-from backstay.auth.store.user_row import UserRow, find_by_id
+from backstay.auth.store.user_row import UserRow, find_by_id, hold
 from backstay.errors import FactorNotFound, RemovingNeedsAal2, UserNotFound
 
 _SECOND = (Kind.TOTP, Kind.PHONE, Kind.WEBAUTHN)
@@ -33,7 +33,7 @@ async def remove_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
     factor_id = read_id(incoming.names["factor_id"])
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
-        await factors.lock_user(db, sign_in.tables, present.user.id)
+        await hold(db, sign_in.tables, present.user.id)
         factor = await _find(db, sign_in, present.user, factor_id)
         counts = factor["status"] == Status.VERIFIED.value
         if counts and not is_sure(incoming, present):

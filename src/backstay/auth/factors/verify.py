@@ -25,6 +25,7 @@ from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
+from backstay.auth.store.user_row import hold
 from backstay.errors import (
     BackstayError,
     ChallengeExpired,
@@ -77,7 +78,7 @@ async def verify_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         nonlocal enrolled
         # One at a time for each user: else two that end each other's sessions might wait for one another.
-        await factors.lock_user(db, sign_in.tables, user_id)
+        await hold(db, sign_in.tables, user_id)
         present = await find_present(db, sign_in, incoming)
         factor = await factors.find(db, sign_in.tables, present.user.id, factor_id)
         if factor is None:

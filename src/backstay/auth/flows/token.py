@@ -24,7 +24,7 @@ from backstay.auth.steps.choose import judge_password
 from backstay.auth.steps.entry import enter, leave, tell_session
 from backstay.auth.store import flow, sessions
 from backstay.auth.store.sessions import Bounds, Refused
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone, hold
 from backstay.errors import (
     BackstayError,
     EmailNotConfirmed,
@@ -127,7 +127,7 @@ async def _enter_by_password(sign_in: SignIn, incoming: Incoming, asked: ByPassw
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         # It may have been changed while it was being checked; from here on it is not.
-        await change(db, sign_in.tables, user.id, incoming.now)
+        await hold(db, sign_in.tables, user.id)
         now_kept = await find_by_id(db, sign_in.tables, user.id)
         if now_kept is None or now_kept.password != kept:
             return InvalidCredentials()

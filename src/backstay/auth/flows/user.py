@@ -32,7 +32,7 @@ from backstay.auth.steps.redirect import choose_redirect, site_of
 from backstay.auth.steps.users import change_data, prove_email, prove_phone, read_profile
 from backstay.auth.store import codes, flow
 from backstay.auth.store.codes import Purpose, Sent
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone, readdress
 from backstay.errors import (
     BackstayError,
     CurrentPasswordInvalid,
@@ -248,9 +248,7 @@ async def set_email(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user:
     """
     if await find_by_email(db, sign_in.tables, email) is not None:
         raise ValidationFailed("This address cannot be used")
-    users = sign_in.tables.users
-    (key,) = users.primary_key.columns
-    await db.execute(sa.update(users).where(key == user.id).values(email=email))
+    await readdress(db, sign_in.tables, user.id, email, incoming.now)
     changed = await find_by_id(db, sign_in.tables, user.id)
     assert changed is not None
     await prove_email(db, sign_in, incoming, changed)

@@ -20,7 +20,7 @@ from backstay.auth.steps.redirect import add_error, add_query, add_session, choo
 from backstay.auth.steps.users import prove_email, prove_phone
 from backstay.auth.store import codes, flow
 from backstay.auth.store.codes import PKCE_PREFIX, Purpose
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone, readdress
 from backstay.errors import BackstayError, CodeExpired, SignInError, UserBanned, ValidationFailed
 
 _BY_MAIL: Final = (Purpose.SIGN_UP, Purpose.MAGIC_LINK, Purpose.RECOVERY, Purpose.INVITE)
@@ -195,10 +195,8 @@ async def _change_email(
     taken = await find_by_email(db, sign_in.tables, user.new_email)
     if taken is not None and taken.id != user.id:
         return CodeExpired()
-    users = sign_in.tables.users
-    (key,) = users.primary_key.columns
-    await db.execute(sa.update(users).where(key == user.id).values(email=user.new_email))
-    await change(db, sign_in.tables, user.id, incoming.now, new_email=None, new_email_confirmations=0)
+    pending = {"new_email": None, "new_email_confirmations": 0}
+    await readdress(db, sign_in.tables, user.id, user.new_email, incoming.now, **pending)
     changed = await find_by_id(db, sign_in.tables, user.id)
     assert changed is not None
     await prove_email(db, sign_in, incoming, changed, email_confirmed_at=incoming.now)

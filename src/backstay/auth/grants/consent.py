@@ -20,7 +20,7 @@ from backstay.auth.secret import digest, make_token
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
 from backstay.auth.steps.present import Present, check_aal, find_present
-from backstay.auth.store.user_row import change
+from backstay.auth.store.user_row import hold
 from backstay.errors import AnonymousNotAllowed, ConsentNotFound, OAuthAuthorizationNotFound, ValidationFailed
 
 CODE_LIFE: Final = timedelta(minutes=5)
@@ -111,7 +111,7 @@ async def revoke_grant(sign_in: SignIn, incoming: Incoming) -> Answer:
                 .values(used_at=incoming.now)
             )
         # Whoever takes a code of this user's to the door meanwhile waits, and finds the consent gone.
-        await change(db, tables, user_id, incoming.now)
+        await hold(db, tables, user_id)
         revoked = await db.execute(
             sa.update(consents)
             .where(consents.c.user_id == user_id, consents.c.client_id == client_id, consents.c.revoked_at.is_(None))
@@ -227,7 +227,7 @@ async def _keep_consent(
     db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, row: sa.RowMapping
 ) -> None:
     # One decision of a user's at a time, so that none is lost to another.
-    await change(db, sign_in.tables, user_id, incoming.now)
+    await hold(db, sign_in.tables, user_id)
     consents, now = sign_in.tables.oauth_consents, incoming.now
     which = sa.and_(consents.c.user_id == user_id, consents.c.client_id == row["client_id"])
     kept = (await db.execute(sa.select(consents).where(which))).mappings().first()

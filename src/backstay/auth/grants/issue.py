@@ -18,7 +18,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.claims import claims_of
 from backstay.auth.store import sessions
 from backstay.auth.store.sessions import Bounds
-from backstay.auth.store.user_row import UserRow, change, find_by_id
+from backstay.auth.store.user_row import UserRow, find_by_id, hold
 from backstay.errors import GrantInvalid
 
 ACCESS_TOKEN: Final = "at+jwt"
@@ -65,7 +65,7 @@ async def begin(
     """
     tables = sign_in.tables
     # From here on nobody else changes the user, so whoever takes it back is known now, or finds this session to end.
-    await change(db, tables, user_id, incoming.now)
+    await hold(db, tables, user_id)
     await find_user(db, sign_in, incoming, user_id)
     consents = tables.oauth_consents
     consented = sa.select(consents.c.id).where(

@@ -16,7 +16,7 @@ from backstay.auth.revoked import Revoked
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.claims import claims_of
 from backstay.auth.store import sessions
-from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, identities_of
+from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, hold, identities_of
 from backstay.errors import InvalidCredentials, UserBanned, UserNotFound
 
 _LONGEST: Final = 300
@@ -102,7 +102,7 @@ async def leave(
 async def turn_out(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, *, by: str) -> None:
     """End all sessions of a user, and make worthless every token that was issued to them until now."""
     # Whoever is signing in as this user waits until this is done, or has a session that is found here.
-    await change(db, sign_in.tables, user_id, incoming.now)
+    await hold(db, sign_in.tables, user_id)
     await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user_id, by=by)
     until = incoming.now + sign_in.settings.access_token_life
     await sign_in.revocations.note(db, Revoked.USER, str(user_id), now=incoming.now, until=until)

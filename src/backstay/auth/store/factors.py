@@ -127,12 +127,6 @@ async def remove(db: AsyncSession, tables: Tables, *which: sa.ColumnElement[bool
     return gone.scalars().all()
 
 
-async def lock_user(db: AsyncSession, tables: Tables, user_id: Any) -> None:
-    """Let what follows in this transaction happen for one request of a user at a time."""
-    (key,) = tables.users.primary_key.columns
-    await db.execute(sa.select(key).where(key == user_id).with_for_update(key_share=True))
-
-
 async def has_verified(db: AsyncSession, tables: Tables, user_id: Any) -> bool:
     """Whether a user has a second factor that is proven."""
     factors = tables.factors

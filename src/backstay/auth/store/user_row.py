@@ -127,6 +127,26 @@ async def change(db: AsyncSession, tables: Tables, user_id: Any, now: datetime, 
         await db.execute(sa.insert(credentials).values({**_DEFAULTS, "user_id": user_id, **values}))
 
 
+async def readdress(
+    db: AsyncSession, tables: Tables, user_id: Any, email: str | None, now: datetime, **values: Any
+) -> None:
+    """Give a user an address, or none, and set credentials with it; whether it is free was asked before."""
+    await change(db, tables, user_id, now, **values)
+    await db.execute(sa.update(tables.users).where(_key(tables) == user_id).values(email=email))
+
+
+async def hold(db: AsyncSession, tables: Tables, user_id: Any) -> None:
+    """Let what follows in this transaction happen for one request of a user at a time.
+
+    Whatever changes a user or what is theirs holds the credentials before everything else, as :func:`change` does: two
+    that went in different orders would wait for each other.
+    """
+    held = sa.select(tables.credentials.c.user_id).where(tables.credentials.c.user_id == user_id)
+    if (await db.execute(held.with_for_update(key_share=True))).first() is None:
+        key = _key(tables)
+        await db.execute(sa.select(key).where(key == user_id).with_for_update(key_share=True))
+
+
 async def identities_of(db: AsyncSession, tables: Tables, user_id: Any) -> Sequence[sa.RowMapping]:
     """Who a user is to other issuers, as :func:`query_identities` has them."""
     query = query_identities(tables).where(tables.identities.c.user_id == user_id)

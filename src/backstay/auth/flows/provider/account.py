@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
@@ -19,7 +18,7 @@ from backstay.auth.steps.mailing import mail_code
 from backstay.auth.steps.users import make_user
 from backstay.auth.store import identities
 from backstay.auth.store.codes import Purpose
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, readdress
 from backstay.errors import BackstayError, EmailNeedsVerification, SignUpDisabled, UserBanned, UserNotFound
 
 PAUSE: Final = timedelta(minutes=1)
@@ -115,9 +114,7 @@ async def _prove_address(
 async def _take_address(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, email: str) -> None:
     """Give a user the address that the provider verified, if it is nobody else's."""
     if user.email is None and await find_by_email(db, sign_in.tables, email) is None:
-        users = sign_in.tables.users
-        (key,) = users.primary_key.columns
-        await db.execute(sa.update(users).where(key == user.id).values(email=email))
+        await readdress(db, sign_in.tables, user.id, email, incoming.now)
     elif user.email != email:
         return
     values: dict[str, Any] = {"new_email": None} if user.new_email == email else {}

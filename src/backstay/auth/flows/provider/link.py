@@ -19,7 +19,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.present import check_aal, find_present
 from backstay.auth.store import identities
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, identities_of
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, hold, identities_of, readdress
 from backstay.errors import (
     BackstayError,
     IdentityExists,
@@ -75,11 +75,9 @@ async def _take_address(db: AsyncSession, sign_in: SignIn, incoming: Incoming, u
     values: dict[str, Any] = {"is_anonymous": False} if user.is_anonymous else {}
     taken = None if profile.email is None else await find_by_email(db, sign_in.tables, profile.email)
     if user.email is None and profile.email_verified and taken is None:
-        users = sign_in.tables.users
-        (key,) = users.primary_key.columns
-        await db.execute(sa.update(users).where(key == user.id).values(email=profile.email))
         values |= {"confirmed_email": profile.email, "email_confirmed_at": incoming.now}
-    if values:
+        await readdress(db, sign_in.tables, user.id, profile.email, incoming.now, **values)
+    elif values:
         await change(db, sign_in.tables, user.id, incoming.now, **values)
 
 
@@ -98,6 +96,8 @@ async def unlink(sign_in: SignIn, incoming: Incoming) -> Answer:
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
         await check_aal(db, sign_in, incoming, present)
+        # Of two at once the second has to know that the first took all but the last.
+        await hold(db, sign_in.tables, present.user.id)
         held = await identities_of(db, sign_in.tables, present.user.id)
         gone = next((each for each in held if each["id"] == identity_id), None)
         if gone is None:
@@ -135,13 +135,11 @@ async def _drop_ways_in(
 async def _move_address(
     db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, vouched: Sequence[str]
 ) -> None:
-    users = sign_in.tables.users
-    (key,) = users.primary_key.columns
     email = vouched[0] if vouched else None
     if email is not None and await find_by_email(db, sign_in.tables, email) is not None:
         raise IdentityKeepsEmail
-    if email is None and not users.c.email.nullable:
+    if email is None and not sign_in.tables.users.c.email.nullable:
         raise IdentityKeepsEmail
-    await db.execute(sa.update(users).where(key == user.id).values(email=email))
     at = None if email is None else incoming.now
-    await change(db, sign_in.tables, user.id, incoming.now, confirmed_email=email, email_confirmed_at=at)
+    proof = {"confirmed_email": email, "email_confirmed_at": at}
+    await readdress(db, sign_in.tables, user.id, email, incoming.now, **proof)
