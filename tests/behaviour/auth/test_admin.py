@@ -330,6 +330,14 @@ def test_who_is_deleted_is_out_at_once_on_every_door(club: Club, body: Any) -> N
     assert club.member().id != ada.id
 
 
+def test_a_row_that_is_deleted_by_hand_takes_the_sessions_along(club: Club) -> None:
+    ada, users = club.member(), club.tables.users
+    club.execute(sa.delete(users).where(users.c.id == UUID(ada.id)))
+    assert club.ask("GET", "/user", token=ada.token).json["code"] == "user_not_found"
+    body = {"refresh_token": ada.session["refresh_token"]}
+    assert club.ask("POST", "/token?grant_type=refresh_token", body).json["code"] == "refresh_token_not_found"
+
+
 def own_tables(club: Club) -> Iterator[sa.Table]:
     yield from (each for each in club.app.schema.metadata.tables.values() if each.name.startswith("auth_"))
 
