@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## serve the example application, with data, on port 8000 (PORT=...)
 	$(BIN)/python examples/demo.py --port $(PORT)
 
-test: $(READY) ## all tests but the long ones: about three minutes on two cores
+test: $(READY) ## all tests but the long ones: about six minutes on two cores
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not every and not slow and not processes and not compliance"
 
 check: $(READY) ## format, lint, floors, types, house rules, docs

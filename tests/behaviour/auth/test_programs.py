@@ -160,6 +160,9 @@ def test_nobody_has_more_keys_than_may_be(agency: Agency) -> None:
     agency.execute(sa.insert(keys).values(more))
     answer = agency.ask("POST", ALL, {**BODY, "user_id": str(ADA)}, key=SECRET_KEY)
     assert refusal(answer) == (422, "too_many_api_keys")
+    # What cannot be is told first.
+    answer = agency.ask("POST", ALL, {**BODY, "user_id": str(ADA), "expires_in": 0}, key=SECRET_KEY)
+    assert refusal(answer) == (400, "validation_failed")
     agency.make({**BODY, "user_id": str(BOB)})
 
 

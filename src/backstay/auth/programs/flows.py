@@ -181,9 +181,6 @@ async def _show(db: AsyncSession, sign_in: SignIn, owner: Owner, page: tuple[int
 
 async def _make(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: Owner, asked: Making) -> Answer:
     keys = sign_in.tables.api_keys
-    count = await db.scalar(sa.select(sa.func.count()).select_from(keys).where(_of(sign_in, owner)))
-    if (count or 0) >= MOST_KEYS:
-        raise TooManyKeys
     new = generate_key()
     values = {
         "id": new.id,
@@ -195,6 +192,9 @@ async def _make(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: Ow
         "created_at": incoming.now,
         "expires_at": read_end(sign_in, asked.expires_in, incoming.now),
     }
+    count = await db.scalar(sa.select(sa.func.count()).select_from(keys).where(_of(sign_in, owner)))
+    if (count or 0) >= MOST_KEYS:
+        raise TooManyKeys
     made = await db.execute(sa.insert(keys).values(values).returning(*keys.columns))
     row = made.mappings().one()
     await _note(db, sign_in, incoming, "api_key_made", row)
