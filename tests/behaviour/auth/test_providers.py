@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from supabase_auth import AsyncGoTrueClient
 
 from backstay import OIDC, Provider
+from backstay.auth.steps import entry
 from backstay.schema.providers.provider import Facts
 from behaviour.door import Answer, call
 from fixtures.club import PUBLISHABLE
@@ -404,6 +407,34 @@ def test_a_taken_over_account_leaves_no_session_of_others(club: Club, issuer: Is
         assert club.ask("GET", "/user", token=entered.token).status == 200
     finally:
         club.sign_in.settings = club.app.settings
+
+
+def test_nobody_signs_in_to_an_account_while_it_is_taken_over(
+    club: Club, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signing_in: list[asyncio.Task[Answer]] = []
+
+    async def leave(*words: Any, **named: Any) -> int:
+        ended = await entry.leave(*words, **named)
+        # The attacker's sessions are ended, and their password is not yet gone.
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        asked = club.asking("POST", "/token?grant_type=password", body)
+        # A request of its own, and none inside this one's session.
+        signing_in.append(asyncio.get_running_loop().create_task(asked, context=Context()))
+        await asyncio.wait(signing_in, timeout=1)
+        return ended
+
+    club.sign_in.settings = replaced(club, confirm_email=False)
+    try:
+        club.sign_up("ada@example.com", PASSWORD)
+        monkeypatch.setattr("backstay.auth.flows.provider.owner.leave", leave)
+        entered = enter(club, issuer)
+        (answer,) = club.together(*signing_in)
+    finally:
+        club.sign_in.settings = club.app.settings
+    assert answer.json["code"] == "invalid_credentials"
+    left = sa.select(club.tables.sessions.c.id).where(club.tables.sessions.c.ended_at.is_(None))
+    assert len(club.rows(left)) == 1 and entered.session["user"]["email"] == "ada@example.com"
 
 
 def test_an_account_of_somebody_with_a_phone_only_loses_the_address(club: Club, issuer: Issuer) -> None:

@@ -13,7 +13,7 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import turn_out
-from backstay.auth.store.user_row import UserRow, change
+from backstay.auth.store.user_row import UserRow, readdress
 from backstay.errors import Conflict, ForeignKeyViolation
 
 
@@ -62,11 +62,9 @@ async def _wipe(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: Use
         *(tables.factors, tables.recovery_codes, tables.api_keys),
     ):
         await db.execute(sa.delete(table).where(table.c.user_id == user.id))
-    (key,) = tables.users.primary_key.columns
     # The address is free for whoever it belongs to next.
     none = None if tables.users.c.email.nullable else f"{user.id}@deleted.invalid"
-    await db.execute(sa.update(tables.users).where(key == user.id).values(email=none))
     kept = {"user_id", "updated_at", "deleted_at", "is_anonymous", "new_email_confirmations"}
     wiped: dict[str, Any] = dict.fromkeys({each.key for each in tables.credentials.columns} - kept)
     wiped |= {"app_metadata": {}, "user_metadata": {}, "deleted_at": user.deleted_at or incoming.now}
-    await change(db, tables, user.id, incoming.now, **wiped)
+    await readdress(db, tables, user.id, none, incoming.now, **wiped)

@@ -15,7 +15,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
 from backstay.auth.steps.users import make_identity
 from backstay.auth.store import identities
-from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, identities_of
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, hold, identities_of, readdress
 from backstay.errors import BackstayError, UserBanned, UserNotFound
 
 
@@ -29,8 +29,13 @@ async def find_owner(
     """
     if profile.email is None or not profile.email_verified:
         return None
-    user = await find_by_email(db, sign_in.tables, profile.email)
-    if user is None:
+    found = await find_by_email(db, sign_in.tables, profile.email)
+    if found is None:
+        return None
+    # Whoever signs in as them at this moment has a session that is found here, or waits and finds who they are now.
+    await hold(db, sign_in.tables, found.id)
+    user = await find_by_id(db, sign_in.tables, found.id)
+    if user is None or user.email != found.email:
         return None
     if user.deleted_at is not None:
         return UserNotFound()
@@ -101,12 +106,11 @@ def _is_somebody_elses(sign_in: SignIn, user: UserRow, held: Sequence[sa.RowMapp
 async def _release(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow) -> None:
     """Take an address from a user who never proved it; whose it is gets an account of their own."""
     tables = sign_in.tables
-    (key,) = tables.users.primary_key.columns
-    await db.execute(sa.update(tables.users).where(key == user.id).values(email=None))
+    unproven = {"confirmed_email": None, "email_confirmed_at": None, "password": None}
+    await readdress(db, tables, user.id, None, incoming.now, **unproven)
     by_address = sa.and_(tables.identities.c.user_id == user.id, tables.identities.c.provider == "email")
     await db.execute(sa.delete(tables.identities).where(by_address))
     await _forget_codes(db, sign_in, user)
-    await change(db, tables, user.id, incoming.now, confirmed_email=None, email_confirmed_at=None, password=None)
     await note(db, sign_in, incoming, "address_released", user.id)
 
 
