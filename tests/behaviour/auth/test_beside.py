@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from browser import Browser
 from fixtures import agency as agency_rows
 from fixtures import sites
 from fixtures.club import SECRET_KEY
+from in_time import in_time
 from signing_in import Club
 
 SITES = ["/flask", "/django", "/django/async"]
@@ -53,16 +53,19 @@ def test_another_site_changes_nothing_by_somebodys_cookie(club: Club, browser: B
 
 @pytest.mark.asvs("7.4.2")
 @pytest.mark.parametrize("site", SITES)
-def test_who_is_banned_is_out_within_a_second(club: Club, browser: Browser, site: str) -> None:
-    own, token = own_id(club), club.enter(ADA).token
-    bearer = {"authorization": f"Bearer {token}"}
-    assert Browser(club).get(f"{site}/me", **bearer).json["id"] == own
-    answer = club.ask("PUT", f"/admin/users/{own}", {"ban_duration": "24h"}, key=SECRET_KEY)
-    assert answer.status == 200
-    began = time.monotonic()
-    while Browser(club).get(f"{site}/me", **bearer).status != 401:
-        assert time.monotonic() - began < 1
-    assert browser.get(f"{site}/me").json["id"] is None
+def test_who_is_banned_is_out_within_a_second(club: Club, site: str) -> None:
+    for watch in in_time(1):
+        club.restore()
+        browser = signed_in(club)
+        own, token = own_id(club), club.enter(ADA).token
+        bearer = {"authorization": f"Bearer {token}"}
+        assert Browser(club).get(f"{site}/me", **bearer).json["id"] == own
+        answer = club.ask("PUT", f"/admin/users/{own}", {"ban_duration": "24h"}, key=SECRET_KEY)
+        assert answer.status == 200
+        with watch:
+            while Browser(club).get(f"{site}/me", **bearer).status != 401:
+                watch.check()
+        assert browser.get(f"{site}/me").json["id"] is None
 
 
 def test_a_programs_key_needs_a_scope_that_lets_it_in(database_url: str) -> None:
