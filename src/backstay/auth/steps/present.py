@@ -13,7 +13,7 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.user_row import UserRow, find_by_id
-from backstay.errors import InsufficientAal, TokenSessionNotFound, TokenUserNotFound, UserBanned
+from backstay.errors import InsufficientAal, KeyNotAllowed, TokenSessionNotFound, TokenUserNotFound, UserBanned
 
 FRESH: Final = timedelta(hours=24)
 """For how long after signing in a user is taken to be the one who did."""
@@ -37,9 +37,13 @@ async def find_present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) ->
 
     Raises:
         NoAuthorization: no user's token came.
+        KeyNotAllowed: what came is a program's, which acts for the user within its scopes alone.
         TokenUserNotFound, TokenSessionNotFound: they are gone.
         UserBanned: they may not be here.
     """
+    # Not every route that leads here is for users alone: `POST /token` is open to all, and links identities.
+    if incoming.caller.scopes is not None:
+        raise KeyNotAllowed
     user = await find_by_id(db, sign_in.tables, incoming.user_id)
     if user is None or user.deleted_at is not None:
         raise TokenUserNotFound
