@@ -154,3 +154,11 @@ class ConsentNotFound(SignInError):
     code = "BS60147"
     status = 404
     name = "oauth_consent_not_found"
+
+
+class FreshSignInNeeded(SignInError):
+    """The program asks for a fresh sign-in: sign in again, then decide."""
+
+    code = "BS60148"
+    status = 401
+    name = "reauthentication_needed"

@@ -7,8 +7,10 @@ from typing import Any, Final
 from backstay.about import __version__
 from backstay.auth.grants.ask import check_enabled
 from backstay.auth.grants.client import PUBLIC
+from backstay.auth.grants.demand import PROMPTS
+from backstay.auth.grants.issue import CLAIMS
 from backstay.auth.grants.metadata import GRANT_TYPES, METHODS
-from backstay.auth.grants.scopes import offered
+from backstay.auth.grants.scopes import OPENID, offered
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
@@ -107,6 +109,7 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
     """What the authorisation server tells of itself (RFC 8414, 8628 and 9207)."""
     url = f"{sign_in.url}/oauth"
     confidential = [each for each in METHODS if each != PUBLIC]
+    scopes = list(offered(sign_in))
     found = {
         "issuer": sign_in.url,
         "jwks_uri": f"{sign_in.url}/.well-known/jwks.json",
@@ -116,7 +119,7 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
         "introspection_endpoint": f"{url}/introspect",
         "device_authorization_endpoint": f"{url}/device_authorization",
         "userinfo_endpoint": f"{url}/userinfo",
-        "scopes_supported": list(offered(sign_in)),
+        "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": list(GRANT_TYPES),
@@ -125,8 +128,13 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": confidential,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "prompt_values_supported": list(PROMPTS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
     }
+    if OPENID in scopes:
+        found["claims_supported"] = list(CLAIMS)
     if sign_in.settings.oauth_registration:
         found["registration_endpoint"] = f"{url}/clients/register"
     return found

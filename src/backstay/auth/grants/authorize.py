@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.grants.ask import for_programs, read_query, require
 from backstay.auth.grants.client import Client, check_grant, find_client
+from backstay.auth.grants.demand import read_demand
 from backstay.auth.grants.metadata import CODE
 from backstay.auth.grants.scopes import choose
 from backstay.auth.limits.admit import admit_refresh
@@ -21,7 +22,7 @@ from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.redirect import add_query, page_of
-from backstay.errors import ClientRequestInvalid, LoginRequired, OAuthError, RedirectInvalid, ResponseTypeUnsupported
+from backstay.errors import ClientRequestInvalid, OAuthError, RedirectInvalid, ResponseTypeUnsupported
 
 DECISION_LIFE: Final = timedelta(minutes=10)
 """How long a user may take to decide."""
@@ -30,13 +31,13 @@ _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a client asks a user for."""
+    """What a client asks a user for; ``demand`` is what it asks of their sign-in."""
 
     scope: str
     challenge: str
     state: str | None
     nonce: str | None
-    always_ask: bool
+    demand: Mapping[str, Any]
 
 
 @for_programs
@@ -74,7 +75,7 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
             challenge=wanted.challenge,
             state=wanted.state,
             nonce=wanted.nonce,
-            always_ask=wanted.always_ask,
+            **wanted.demand,
         )
     page = page_of(sign_in, sign_in.settings.oauth_consent_url, "consent")
     return redirect(add_query(page, {"authorization_id": str(id)}), 302)
@@ -109,13 +110,10 @@ def _read(sign_in: SignIn, client: Client, asked: Mapping[str, str]) -> Wanted:
     challenge = asked.get("code_challenge", "")
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise ClientRequestInvalid("code_challenge with code_challenge_method=S256 is required")
-    prompts = asked.get("prompt", "").split()
-    if "none" in prompts:
-        raise LoginRequired
     return Wanted(
         scope=choose(sign_in, client, asked.get("scope")),
         challenge=challenge,
         state=asked.get("state"),
         nonce=asked.get("nonce"),
-        always_ask=bool(prompts),
+        demand=read_demand(asked),
     )

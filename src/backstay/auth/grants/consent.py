@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +13,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_users
 from backstay.auth.grants.authorize import answer_address
 from backstay.auth.grants.client import Client, find_client, read_client
+from backstay.auth.grants.demand import check_fresh, find_waiting
 from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
@@ -38,10 +39,12 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``GET /oauth/authorizations/{authorization_id}``: who asks for what; from now on it is this user's to decide.
 
     A client that is known, and that the user has let do all this before, gets its code at once.
+
+    Raises:
+        FreshSignInNeeded: the client asks for a later sign-in than the user's.
     """
     async with sign_in.session() as db:
-        present = await _present(db, sign_in, incoming)
-        row = await _claim(db, sign_in, incoming, present)
+        present, row = await _meet(db, sign_in, incoming)
         client = await find_client(db, sign_in.tables, row["client_id"])
         assert client is not None
         if await _is_settled(db, sign_in, client, row, present):
@@ -51,11 +54,14 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
 
 @for_users
 async def decide(sign_in: SignIn, incoming: Incoming) -> Answer:
-    """``POST /oauth/authorizations/{authorization_id}/consent``: where to send the browser with the answer."""
+    """``POST /oauth/authorizations/{authorization_id}/consent``: where to send the browser with the answer.
+
+    Raises:
+        FreshSignInNeeded: the client asks for a later sign-in than the user's; no is said without one.
+    """
     action = incoming.read(Deciding).action
     async with sign_in.session() as db:
-        present = await _present(db, sign_in, incoming)
-        row = await _claim(db, sign_in, incoming, present)
+        present, row = await _meet(db, sign_in, incoming, sure=action == "approve")
         if action == "approve":
             return Answer(await _approve(db, sign_in, incoming, present, row))
         await _settle(db, sign_in, incoming, row, expires_at=incoming.now)
@@ -145,25 +151,36 @@ def client_summary(client: Client) -> dict[str, Any]:
     return {"id": client.id, "name": client.name, "uri": client.uri or "", "logo_uri": client.logo_uri or ""}
 
 
-async def _present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> Present:
+async def _meet(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, sure: bool = True
+) -> tuple[Present, sa.RowMapping]:
+    """Who is there, and what is asked of them; nobody else can decide it afterwards.
+
+    Arguments:
+        db, sign_in, incoming: where, and by which request.
+        sure: whether their sign-in has to be as the client asks for.
+    """
     present = await find_present(db, sign_in, incoming)
     if present.user.is_anonymous:
         raise AnonymousNotAllowed
+    row = await find_waiting(db, sign_in, incoming.names["authorization_id"], incoming.now)
+    # Before the second factor: whoever signs in again shows that one again, too.
+    if sure and row is not None and row["user_id"] in (None, present.user.id):
+        check_fresh(row, present.session, incoming.now)
     await check_aal(db, sign_in, incoming, present)
-    return present
+    if row is None:
+        raise OAuthAuthorizationNotFound
+    return present, await _claim(db, sign_in, incoming, present, row)
 
 
-async def _claim(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present) -> sa.RowMapping:
-    """What is asked of this user; nobody else can decide it afterwards."""
+async def _claim(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present, row: sa.RowMapping
+) -> sa.RowMapping:
     asked = sign_in.tables.oauth_authorizations
-    try:
-        id = UUID(incoming.names["authorization_id"])
-    except ValueError:
-        raise OAuthAuthorizationNotFound from None
     claimed = await db.execute(
         sa.update(asked)
         .where(
-            asked.c.id == id,
+            asked.c.id == row["id"],
             asked.c.decided_at.is_(None),
             asked.c.used_at.is_(None),
             asked.c.expires_at > incoming.now,
@@ -172,10 +189,10 @@ async def _claim(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present:
         .values(user_id=present.user.id)
         .returning(*asked.columns)
     )
-    row = claimed.mappings().first()
-    if row is None:
+    found = claimed.mappings().first()
+    if found is None:
         raise OAuthAuthorizationNotFound
-    return row
+    return found
 
 
 async def _is_settled(db: AsyncSession, sign_in: SignIn, client: Client, row: sa.RowMapping, present: Present) -> bool:

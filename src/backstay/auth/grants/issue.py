@@ -23,6 +23,11 @@ from backstay.errors import GrantInvalid
 
 ACCESS_TOKEN: Final = "at+jwt"
 """The header ``typ`` of an access token (RFC 9068)."""
+CLAIMS: Final = (
+    *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"),
+    *("email", "email_verified", "phone_number", "phone_number_verified", "name", "picture"),
+)
+"""What an ID token may tell."""
 _HELD_BACK: Final[Mapping[str, str]] = {"email": "email", "phone": "phone", "user_metadata": "profile"}
 """Claims of users' own tokens that a client's tokens have only in a scope."""
 

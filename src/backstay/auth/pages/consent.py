@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import sqlalchemy as sa
 
 from backstay.auth.grants.ask import check_enabled
 from backstay.auth.grants.client import DYNAMIC, find_client
+from backstay.auth.grants.demand import find_waiting, is_fresh
 from backstay.auth.grants.issue import longest
 from backstay.auth.pages.factor import factor_link
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
-from backstay.errors import BackstayError, InsufficientAal, OAuthAuthorizationNotFound
+from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.steps.present import find_present
+from backstay.auth.store.moment import now as moment_now
+from backstay.errors import (
+    BackstayError,
+    FreshSignInNeeded,
+    InsufficientAal,
+    OAuthAuthorizationNotFound,
+    TokenSessionNotFound,
+    TokenUserNotFound,
+)
+from backstay.schema.caller import ANONYMOUS
 
 _DONE: Final = ("approve", "deny")
 _LONGEST_CODE: Final = 40
@@ -25,7 +39,7 @@ async def show_consent(visit: Visit) -> Answer:
     id = visit.query.get("authorization_id", "")
     try:
         asked = await visit.ask("GET", _path(id))
-    except (InsufficientAal, OAuthAuthorizationNotFound) as error:
+    except (FreshSignInNeeded, InsufficientAal, OAuthAuthorizationNotFound) as error:
         return _refused(visit, id, error)
     if "redirect_url" in asked:
         return visit.pass_on(asked["redirect_url"])
@@ -47,7 +61,7 @@ async def decide(visit: Visit) -> Answer:
     id, action = visit.form.get("authorization_id", ""), visit.form.get("action", "")
     try:
         sent = await visit.ask("POST", f"{_path(id)}/consent", {"action": action})
-    except (InsufficientAal, OAuthAuthorizationNotFound) as error:
+    except (FreshSignInNeeded, InsufficientAal, OAuthAuthorizationNotFound) as error:
         return _refused(visit, id, error)
     if not sent["redirect_url"]:
         return visit.go(f"{link_to('device')}?done={action}")
@@ -63,9 +77,35 @@ def _consent_link(id: str) -> str:
 
 
 def _refused(visit: Visit, id: str, error: BackstayError) -> Answer:
+    if isinstance(error, FreshSignInNeeded):
+        return visit.go(f"{link_to('sign-in')}?{urlencode({'next': _consent_link(id)})}")
     if isinstance(error, InsufficientAal):
         return visit.go(factor_link(_consent_link(id)))
     return visit.show("told", status=error.status, reason="asked")
+
+
+async def read_waiting(visit: Visit) -> sa.RowMapping | None:
+    """What a program waits for where a browser wants to go; None where it goes to no consent."""
+    path, _, query = visit.next.partition("?")
+    if path != link_to("consent") or not visit.sign_in.settings.oauth_server:
+        return None
+    id = dict(parse_qsl(query)).get("authorization_id", "")
+    async with visit.sign_in.session(readonly=True) as db:
+        return await find_waiting(db, visit.sign_in, id, moment_now())
+
+
+async def may_go_on(visit: Visit, asked: sa.RowMapping | None) -> bool:
+    """Whether a browser with a session need not sign in again for what a program waits for."""
+    if asked is None:
+        return True
+    incoming = Incoming(request=visit.request, caller=visit.welcome.caller or ANONYMOUS)
+    try:
+        async with visit.sign_in.session(readonly=True) as db:
+            present = await find_present(db, visit.sign_in, incoming)
+    except (TokenSessionNotFound, TokenUserNotFound):
+        visit.leave()
+        return False
+    return is_fresh(asked, present.session, incoming.now)
 
 
 async def _is_unchecked(visit: Visit, client_id: str) -> bool:

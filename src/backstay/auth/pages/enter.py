@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from backstay.auth.keys import SIGN_IN
+from backstay.auth.pages.consent import may_go_on, read_waiting
 from backstay.auth.pages.factor import factor_link, needs_factor, offers_keys
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.profile import list_fields, read_profile
@@ -28,8 +29,9 @@ _TITLES: Final = {
 
 
 async def show_sign_in(visit: Visit) -> Answer:
-    """``GET /auth/sign-in``; whoever is signed in already goes on."""
-    if visit.is_signed_in:
+    """``GET /auth/sign-in``; whoever is signed in already goes on, unless a program asks for a later sign-in."""
+    asked = await read_waiting(visit)
+    if visit.is_signed_in and await may_go_on(visit, asked):
         return visit.go(choose_next(visit.sign_in, visit.next))
     return sign_in_page(visit)
 

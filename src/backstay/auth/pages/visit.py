@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, wraps
@@ -150,7 +151,8 @@ class Visit:
     async def enter(self, session: Mapping[str, Any]) -> None:
         """Have the browser keep a new session. The one that it had ends, and so do its forms (ASVS 7.2.4)."""
         if self.is_signed_in:
-            await self.ask("POST", "/logout", query="scope=local")
+            with suppress(TokenSessionNotFound, TokenUserNotFound):  # it is over already
+                await self.ask("POST", "/logout", query="scope=local")
         self.renew(session)
         self._lines += self.site.cookies.jar.empty(self.welcome.kept, Name.VISIT)
 

@@ -357,6 +357,9 @@ def _oauth_authorizations(users: sa.Table) -> list[Any]:
         _text("state"),
         _text("nonce"),
         sa.Column("always_ask", sa.Boolean(), nullable=False, default=False),
+        # What the client asks of the sign-in: no browser says it a second time.
+        _text("prompt"),
+        sa.Column("max_age", sa.Integer(), nullable=True),
         _moment("created_at", required=True),
         _moment("expires_at", required=True),
         _moment("decided_at"),

@@ -1,7 +1,7 @@
 // openid-client, a library for clients of any server, from the discovery of this one to the end of what it was given.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allow, begin, callback, device, discover, distrusted, enlist, good, invoices, issuer, library, logIn, member, register, url, wrong } from './session.mjs'
+import { allow, asked, begin, callback, device, discover, distrusted, enlist, good, invoices, issuer, library, logIn, member, password, refused, register, url, wrong } from './session.mjs'
 
 const ways = { client_secret_basic: library.ClientSecretBasic, client_secret_post: library.ClientSecretPost, none: library.None }
 
@@ -83,9 +83,27 @@ test('a client that wants to know since when the user is there', async () => {
   assert.ok(Math.abs(tokens.claims().auth_time - Date.now() / 1000) < 60)
 })
 
+test('a client that has its user sign in again', async () => {
+  const email = 'again@example.com'
+  const user = await member(email)
+  const config = await discover(await register())
+  for (const more of [{ prompt: 'login' }, { max_age: 0 }]) {
+    const { address, checks } = await begin(config, more)
+    const id = await asked(address)
+    await refused(user.auth.oauth.getAuthorizationDetails(id), 401, 'reauthentication_needed')
+    await refused(user.auth.oauth.approveAuthorization(id), 401, 'reauthentication_needed')
+    const began = Math.floor(Date.now() / 1000)
+    await good(user.auth.signInWithPassword({ email, password }))
+    const { redirect_url } = await good(user.auth.oauth.approveAuthorization(id))
+    config[library.clockTolerance] = 30
+    const tokens = await library.authorizationCodeGrant(config, new URL(redirect_url), { ...checks, maxAge: more.max_age })
+    assert.ok(tokens.claims().auth_time >= began)
+  }
+})
+
 test('a request that cannot be is told to the client', async () => {
   const config = await discover(await register({ scope: 'openid invoices:open' }))
-  for (const [more, error] of [[{ scope: 'openid team' }, 'invalid_scope'], [{ prompt: 'none' }, 'login_required'], [{ code_challenge_method: 'plain' }, 'invalid_request']]) {
+  for (const [more, error] of [[{ scope: 'openid team' }, 'invalid_scope'], [{ prompt: 'none' }, 'login_required'], [{ prompt: 'none login' }, 'invalid_request'], [{ max_age: 'soon' }, 'invalid_request'], [{ code_challenge_method: 'plain' }, 'invalid_request']]) {
     const { address, checks } = await begin(config, { scope: 'openid', ...more })
     const sent = await fetch(address, { redirect: 'manual' })
     const back = new URL(sent.headers.get('location'))

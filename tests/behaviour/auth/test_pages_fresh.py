@@ -1,0 +1,197 @@
+"""Clients that ask for a fresh sign-in, on the hosted pages: whoever has a session signs in again, without a script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pyotp
+import pytest
+import sqlalchemy as sa
+
+from browser import Browser
+from granting import CALLBACK, PUBLIC_URL, Client, Granting, query_of
+from signing_in import PASSWORD, Clock
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+@pytest.fixture(scope="module")
+def module_granting(module_database_url: str) -> Iterator[Granting]:
+    with Granting(module_database_url, pages=True) as granting:
+        yield granting
+
+
+def page_of(granting: Granting, client: Client, **more: Any) -> str:
+    """Where a browser is sent that a client sends here."""
+    return granting.authorize(client, **more).headers["location"]
+
+
+def visitor(granting: Granting, email: str = ADA) -> Browser:
+    """The browser of a new user, who has signed in a while ago."""
+    granting.sign_up(email)
+    browser = Browser(granting, PUBLIC_URL)
+    browser.get("/auth/sign-in")
+    assert enter(browser, email).status == 303
+    granting.backdate(granting.tables.sessions, "created_at", minutes=10)
+    return browser
+
+
+def enter(browser: Browser, email: str = ADA, password: str = PASSWORD) -> Any:
+    """Fill in the page for signing in."""
+    return browser.fill("/auth/sign-in", email=email, password=password)
+
+
+def shown(browser: Browser) -> str:
+    """The path of the page that is shown, when all redirects are followed."""
+    assert browser.last is not None
+    path = ""
+    for _ in range(5):
+        if browser.last.status != 303:
+            break
+        path = urlsplit(browser.last.headers["location"]).path
+        browser.follow()
+    assert browser.last.status == 200, browser.last.body
+    return path
+
+
+def answer_of(browser: Browser) -> dict[str, str]:
+    """What the page that is shown brings to the client."""
+    assert browser.last is not None and browser.last.status == 200, browser.last
+    address = browser.last.headers["refresh"].partition(";url=")[2]
+    assert address.startswith(f"{CALLBACK}?")
+    return query_of(address)
+
+
+@pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": "0"}, {"max_age": "599"}])
+def test_somebody_who_is_signed_in_signs_in_again(granting: Granting, asked: dict[str, str]) -> None:
+    browser, client = visitor(granting), granting.client()
+    before = browser.token()
+    browser.get(page_of(granting, client, **asked))
+    assert shown(browser) == "/auth/sign-in"
+    assert "asks you to sign in again" in browser.page().text and "script" not in browser.page().tags
+    # Loading it again is no sign-in, and neither is a wrong password.
+    browser.get(browser.home + "/auth/sign-in?next=" + quote(browser.form("/auth/sign-in").fields["next"]))
+    assert enter(browser, password="eight brown horses").status == 400
+    assert "asks you to sign in again" in browser.page().text and browser.token() == before
+    enter(browser)
+    assert shown(browser) == "/auth/consent"
+    browser.fill("/auth/consent", action="approve")
+    assert granting.redeem(client, answer_of(browser)["code"]).status == 200
+    # The session from before is over.
+    sessions = granting.tables.sessions
+    alive = sa.select(sa.func.count()).where(sessions.c.ended_at.is_(None), sessions.c.user_agent.like("Mozilla%"))
+    assert granting.rows(alive) == [(1,)]
+
+
+@pytest.mark.parametrize("asked", [{}, {"max_age": "601"}, {"prompt": "consent"}])
+def test_whose_sign_in_is_late_enough_is_not_asked_again(granting: Granting, asked: dict[str, str]) -> None:
+    browser = visitor(granting)
+    browser.get(page_of(granting, granting.client(), **asked))
+    browser.fill("/auth/consent", action="approve")
+    assert "code" in answer_of(browser)
+
+
+def test_a_sign_in_for_the_first_time_is_fresh(granting: Granting) -> None:
+    granting.sign_up(ADA)
+    browser = Browser(granting, PUBLIC_URL)
+    browser.get(page_of(granting, granting.client(), prompt="login"))
+    assert shown(browser) == "/auth/sign-in"
+    assert "again" not in browser.page().text
+    enter(browser)
+    assert shown(browser) == "/auth/consent"
+
+
+def test_a_form_that_was_shown_before_does_not_do_when_it_is_too_late(granting: Granting, clock: Clock) -> None:
+    browser = visitor(granting)
+    browser.get(page_of(granting, granting.client(), max_age="660"))
+    form = browser.form("/auth/consent")
+    clock.pass_by(timedelta(seconds=61))
+    browser.submit(form, action="approve")
+    assert shown(browser) == "/auth/sign-in"
+    enter(browser)
+    assert shown(browser) == "/auth/consent"
+
+
+def test_a_form_of_another_question_does_not_do(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    browser.get(page_of(granting, client))
+    form = browser.form("/auth/consent")
+    asked = query_of(page_of(granting, client, prompt="login"))["authorization_id"]
+    browser.submit(form, authorization_id=asked, action="approve")
+    assert shown(browser) == "/auth/sign-in"
+
+
+def test_two_tabs(granting: Granting) -> None:
+    browser, client, other = visitor(granting), granting.client(), granting.client()
+    pages = [page_of(granting, each, prompt="login") for each in (client, other)]
+    forms = []
+    for page in pages:
+        browser.get(page)
+        shown(browser)
+        forms.append(browser.form("/auth/sign-in"))
+    browser.submit(forms[0], email=ADA, password=PASSWORD)
+    assert shown(browser) == "/auth/consent"
+    browser.fill("/auth/consent", action="approve")
+    assert granting.redeem(client, answer_of(browser)["code"]).status == 200
+    # The other tab's form was made for the session from before. Loaded again, it need not be filled in.
+    assert browser.submit(forms[1], email=ADA, password=PASSWORD).status == 403
+    browser.get("/auth/sign-in?next=" + quote(forms[1].fields["next"]))
+    assert shown(browser) == "/auth/consent"
+    browser.fill("/auth/consent", action="approve")
+    assert granting.redeem(other, answer_of(browser)["code"]).status == 200
+    # What is asked after that wants a later one.
+    browser.get(page_of(granting, client, prompt="login"))
+    assert shown(browser) == "/auth/sign-in"
+
+
+def test_another_user_may_sign_in(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    granting.sign_up(BOB)
+    browser.get(page_of(granting, client, prompt="login"))
+    shown(browser)
+    enter(browser, BOB)
+    assert shown(browser) == "/auth/consent"
+    assert f"<strong>{BOB}</strong>" in browser.page().text and ADA not in browser.page().text
+
+
+def test_both_factors_are_shown_again(granting: Granting, clock: Clock) -> None:
+    ada = granting.sign_up(ADA)
+    made = granting.ask("POST", "/auth/v1/factors", {"factor_type": "totp", "friendly_name": ""}, key=ada).json
+    app, path = pyotp.TOTP(made["totp"]["secret"]), f"/auth/v1/factors/{made['id']}"
+    challenge = granting.ask("POST", f"{path}/challenge", {}, key=ada).json["id"]
+    proof = {"challenge_id": challenge, "code": app.at(time.time())}
+    assert granting.ask("POST", f"{path}/verify", proof, key=ada).status == 200
+    browser = Browser(granting, PUBLIC_URL)
+    for more in ({}, {"prompt": "login"}, {"max_age": "0"}):
+        clock.pass_by(timedelta(seconds=30))  # a code is good once
+        browser.get(page_of(granting, granting.client(), **more))
+        assert shown(browser) == "/auth/sign-in"
+        enter(browser)
+        assert shown(browser) == "/auth/mfa"
+        browser.fill("/auth/mfa", code=app.at(time.time()))
+        assert shown(browser) == "/auth/consent"
+
+
+def test_a_session_that_is_over_is_no_hindrance(granting: Granting) -> None:
+    browser = visitor(granting)
+    browser.get(page_of(granting, granting.client(), prompt="login"))
+    shown(browser)
+    next = browser.form("/auth/sign-in").fields["next"]
+    granting.execute(sa.update(granting.tables.sessions).values(ended_at=sa.func.now()))
+    browser.get("/auth/sign-in?next=" + quote(next))
+    assert "again" not in browser.page().text
+    enter(browser)
+    assert shown(browser) == "/auth/consent"
+
+
+def test_it_ends_where_there_is_one_session_of_a_user_alone(database_url: str) -> None:
+    with Granting(database_url, pages=True, single_session=True) as granting:
+        browser = visitor(granting)
+        browser.get(page_of(granting, granting.client(), prompt="login"))
+        assert shown(browser) == "/auth/sign-in"
+        enter(browser)
+        assert shown(browser) == "/auth/consent"
