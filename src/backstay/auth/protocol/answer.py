@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from string import punctuation as _OF_URLS
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -30,8 +32,12 @@ class Answer:
 
 
 def redirect(url: str, status: int = 303) -> Answer:
-    """Send a browser somewhere else."""
-    return Answer(None, status, (("location", url), ("referrer-policy", "no-referrer")))
+    """Send a browser somewhere else.
+
+    A header holds bytes, and what becomes of other letters on the way is not ours to say: a letter of a host that
+    turned into a question mark would end the host there. So they are written as URLs have them (RFC 3986 2.5).
+    """
+    return Answer(None, status, (("location", quote(url, safe=_OF_URLS)), ("referrer-policy", "no-referrer")))
 
 
 def moment(value: datetime | None) -> str | None:
