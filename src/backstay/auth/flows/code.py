@@ -20,7 +20,7 @@ from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.mailing import change_letters, check_mail, check_texts, mail_code, make_code, post_text
 from backstay.auth.steps.redirect import choose_redirect
 from backstay.auth.steps.users import make_identity, make_user, read_profile
-from backstay.auth.store import flow
+from backstay.auth.store import codes, flow
 from backstay.auth.store.codes import Purpose
 from backstay.auth.store.user_row import UserRow, find_by_email, find_by_pending, find_by_phone
 from backstay.errors import EmailProviderDisabled, PhoneProviderDisabled, ValidationFailed
@@ -101,7 +101,7 @@ async def ask_again(sign_in: SignIn, incoming: Incoming) -> Answer:
             check_texts(sign_in)
             await admit_text(sign_in, incoming, "code" if asked.type == "sms" else "phone change", phone)
             purpose = Purpose.PHONE if asked.type == "sms" else Purpose.PHONE_CHANGE
-            sign_in.later(_text(sign_in, incoming, phone, purpose, None), "sending a code again")
+            sign_in.later(_text_again(sign_in, incoming, phone, purpose), "sending a code again")
             return Answer({"message_id": ""})
         case _:
             raise ValidationFailed("Type provided is not valid: it is signup, email_change, sms or phone_change")
@@ -189,6 +189,19 @@ async def _text(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpos
         if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
             return
         sent = await make_code(db, sign_in, incoming, user, purpose, phone)
+    post_text(sign_in, phone, sent)
+
+
+async def _text_again(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpose) -> None:
+    async with sign_in.session() as db:
+        user = await _find_by_phone(db, sign_in, phone, purpose)
+        if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
+            return
+        # In the place of a sign-up's code it brings the password into force, as that one would have.
+        signed_up = await codes.brings_password(db, sign_in.tables, user.id, purpose)
+        sent = await make_code(
+            db, sign_in, incoming, user, purpose, phone, password=user.password if signed_up else None
+        )
     post_text(sign_in, phone, sent)
 
 

@@ -21,7 +21,7 @@ from backstay.auth.steps.redirect import choose_redirect
 from backstay.auth.steps.users import make_identity, make_user, prove_email, prove_phone, read_profile
 from backstay.auth.store import flow
 from backstay.auth.store.codes import Purpose, Sent
-from backstay.auth.store.user_row import UserRow, find_by_email, find_by_phone
+from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_phone
 from backstay.errors import (
     AnonymousProviderDisabled,
     EmailProviderDisabled,
@@ -100,6 +100,7 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
             await note(db, sign_in, incoming, "sign_up_repeated", known.id)
             return _pretend(incoming, email, asked.data)
         user = known or await _make(db, sign_in, incoming, asked, password, email=email)
+        await _leave_open(db, sign_in, incoming, known)
         if not proven_later:
             await prove_email(db, sign_in, incoming, user)
             return await enter(db, sign_in, incoming, user, "password")
@@ -147,6 +148,7 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
             await note(db, sign_in, incoming, "sign_up_repeated", known.id)
             return Answer(_pretend(incoming, None, asked.data, phone=phone))
         user = known or await _make(db, sign_in, incoming, asked, password, phone=phone)
+        await _leave_open(db, sign_in, incoming, known)
         if proven_later:
             sent = await make_code(db, sign_in, incoming, user, Purpose.PHONE, phone, password=password)
             found = await tell_user(db, sign_in, user.id)
@@ -156,6 +158,16 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     if sent is not None:
         post_text(sign_in, phone, sent)
     return Answer(found)
+
+
+async def _leave_open(db: AsyncSession, sign_in: SignIn, incoming: Incoming, known: UserRow | None) -> None:
+    """Have an account of which nothing is proven no password, once a second one was chosen for it.
+
+    Nobody knows who of the two is the owner. Each password comes into force with the proof of its own sign-up; a code
+    that is sent again proves the address, and neither.
+    """
+    if known is not None and known.password is not None and known.confirmed_at is None:
+        await change(db, sign_in.tables, known.id, incoming.now, password=None)
 
 
 async def _make(

@@ -156,6 +156,9 @@ async def _prove(
         if user.phone != row["sent_to"]:
             return CodeExpired()
         more = {"password": row["password"]} if row["password"] else {}
+        if not more and user.confirmed_at is None:
+            # As for an address: whoever chose this password never proved that the phone is theirs; this one did.
+            more = {"password": None}
         await prove_phone(db, sign_in, incoming, user, **more)
     elif purpose is Purpose.PHONE_CHANGE:
         refused = await _change_phone(db, sign_in, incoming, user, row)

@@ -137,6 +137,14 @@ async def redeem_code(
     return found
 
 
+async def brings_password(db: AsyncSession, tables: Tables, user_id: Any, purpose: Purpose) -> bool:
+    """Whether the code that was sent last to a user for a purpose brings a password into force, or none was sent."""
+    codes = tables.codes
+    last = sa.select(codes.c.password).where(codes.c.user_id == user_id, codes.c.purpose == purpose.value)
+    found = (await db.execute(last.order_by(codes.c.created_at.desc()).limit(1))).first()
+    return found is None or found[0] is not None
+
+
 async def forget(db: AsyncSession, tables: Tables, user_id: Any, purposes: Iterable[Purpose]) -> None:
     """Make worthless what was sent to a user for these purposes."""
     codes = tables.codes
