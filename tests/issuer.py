@@ -44,8 +44,8 @@ class Answer:
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
-    wait: float = 0.0
-    """Seconds before the last byte."""
+    held: threading.Event | None = None
+    """What must happen before the last byte."""
 
 
 @dataclass
@@ -179,7 +179,8 @@ def _answering(issuer: Issuer) -> type[BaseHTTPRequestHandler]:
             try:
                 self.wfile.write(answer.body[:-1])
                 self.wfile.flush()
-                time.sleep(answer.wait)
+                if answer.held is not None:
+                    answer.held.wait(60)
                 self.wfile.write(answer.body[-1:])
             except OSError:
                 pass

@@ -7,6 +7,7 @@ import datetime as dt
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -35,14 +36,14 @@ class MailServer:
         tls: offers STARTTLS with this, and takes nothing without.
         password: takes mails of ``ada`` with this password only.
         answer: what it says to each mail in the place of taking it; None: it takes it.
-        delay: seconds it thinks about each mail.
+        held: what must happen before it answers.
     """
 
     port: int = field(default_factory=free_port)
     tls: ssl.SSLContext | None = None
     password: str = ""
     answer: Callable[[int], str | None] = lambda number: None
-    delay: float = 0.0
+    held: threading.Event | None = None
     mails: list[EmailMessage] = field(default_factory=list)
     envelopes: list[Envelope] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
@@ -50,7 +51,8 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.asked += 1
-        await asyncio.sleep(self.delay)
+        while self.held is not None and not self.held.is_set():
+            await asyncio.sleep(0.005)
         refused = self.answer(self.asked)
         if refused is not None:
             return refused

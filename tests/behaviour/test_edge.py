@@ -7,7 +7,6 @@ import contextlib
 import json
 import re
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -23,12 +22,13 @@ from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.errors import render
 from backstay.schema.caller import Caller, Role
 from backstay.server.admission.admission import Waiting
-from backstay.server.admission.queue import INTERVAL, MANY
+from backstay.server.admission.queue import MANY
 from backstay.server.edge import Edge, FrontEnd
 from backstay.server.guests.mounts import Mount
 from backstay.server.pages import load_pages
 from backstay.server.serve import serving
 from backstay.settings import Settings
+from in_time import in_time, until
 
 pytestmark = pytest.mark.slow
 
@@ -41,9 +41,14 @@ QUICK = 1.0
 
 
 class Served:
-    """A tiny application behind the front door; ``waiting`` says what waits for its database."""
+    """A tiny application behind the front door.
 
-    def __init__(self, waiting: Waiting | None = None) -> None:
+    Arguments:
+        waiting: says what waits for its database.
+        patience: seconds that a body may take; many, unless it is the subject.
+    """
+
+    def __init__(self, waiting: Waiting | None = None, *, patience: float = 60) -> None:
         self.began = asyncio.Event()
         self.stopped = asyncio.Event()
         keys = read_keys(SETTINGS)
@@ -54,7 +59,7 @@ class Served:
             settings=SETTINGS,
             mounts=[Mount("/guest", self.guest)],
             pages=load_pages(),
-            patience=timedelta(milliseconds=400),
+            patience=timedelta(seconds=patience),
             waiting=waiting,
         )
 
@@ -134,7 +139,7 @@ class Connection:
 
     async def answer(self, *, head: bool = False) -> tuple[int, dict[str, str], bytes]:
         """The next answer, whole."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
             if head or "content-length" not in headers:
@@ -146,7 +151,7 @@ class Connection:
     async def rest(self) -> bytes:
         """What still comes, until the server closes the connection."""
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(60):
                 return await self.reader.read()
         return b""
 
@@ -245,13 +250,13 @@ FORBIDDEN: dict[str, tuple[bytes, set[int]]] = {
 @pytest.mark.invariant("I25")
 @pytest.mark.asvs("4.2.1")
 async def test_what_http_forbids_is_refused_at_once(port: int) -> None:
-    wrong: dict[str, tuple[int, float]] = {}
+    wrong: dict[str, int] = {}
     for name, (data, allowed) in FORBIDDEN.items():
-        began = time.monotonic()
-        status, _, _ = await ask(port, data)
-        took = time.monotonic() - began
-        if status not in allowed or took > QUICK:
-            wrong[name] = (status, took)
+        for watch in in_time(QUICK):
+            with watch:
+                status, _, _ = await ask(port, data)
+            if status not in allowed:
+                wrong[name] = status
     assert wrong == {}
 
 
@@ -262,7 +267,7 @@ async def test_who_is_refused_for_the_crowd_keeps_the_connection(server: str) ->
     async with SERVERS[server](served.edge) as port, connect(port) as connection:
         connection.send(head(GET))
         assert (await connection.answer())[0] == 200
-        await asyncio.sleep(INTERVAL * 2)
+        await until(lambda: served.edge._admission._reads.full and served.edge._admission._writes.full)
         for pieces in ([head(GET)], [post + small], [post, small], [head(POST, "Content-Length: 20000"), large]):
             for piece in pieces:
                 connection.send(piece)
@@ -310,7 +315,7 @@ async def test_the_answer_to_head_has_no_body(port: int) -> None:
 
 def pour(port: int, start: bytes, piece: bytes, pieces: int) -> bytes:
     """Send everything without a look at what comes back, as simple clients do; returns the answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(start)
         with contextlib.suppress(ConnectionError):
             for _ in range(pieces):
@@ -320,30 +325,30 @@ def pour(port: int, start: bytes, piece: bytes, pieces: int) -> bytes:
 
 @pytest.mark.invariant("I27")
 async def test_100_megabytes_with_their_length_are_refused_before_they_come(port: int) -> None:
-    began = time.monotonic()
-    async with connect(port) as connection:
-        connection.send(head(POST, "Content-Length: 104857600"))
-        status, headers, _ = await connection.answer()
-    assert (status, headers["connection"]) == (413, "close")
-    assert time.monotonic() - began < QUICK
+    for watch in in_time(QUICK):
+        with watch:
+            async with connect(port) as connection:
+                connection.send(head(POST, "Content-Length: 104857600"))
+                status, headers, _ = await connection.answer()
+        assert (status, headers["connection"]) == (413, "close")
 
 
 @pytest.mark.invariant("I27")
 async def test_100_megabytes_sent_without_looking_are_refused(port: int) -> None:
-    began = time.monotonic()
     start = head(POST, "Content-Length: 104857600")
-    answer = await asyncio.to_thread(pour, port, start, b"a" * 65536, 1600)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert time.monotonic() - began < 5
+    for watch in in_time(5):
+        with watch:
+            answer = await asyncio.to_thread(pour, port, start, b"a" * 65536, 1600)
+        assert answer.startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.invariant("I27")
 async def test_100_megabytes_in_chunks_are_refused_when_they_are_too_many(port: int) -> None:
-    began = time.monotonic()
     start = head(POST, "Transfer-Encoding: chunked")
-    answer = await asyncio.to_thread(pour, port, start, b"10000\r\n" + b"a" * 65536 + b"\r\n", 1600)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert time.monotonic() - began < 5
+    for watch in in_time(5):
+        with watch:
+            answer = await asyncio.to_thread(pour, port, start, b"10000\r\n" + b"a" * 65536 + b"\r\n", 1600)
+        assert answer.startswith(b"HTTP/1.1 413 ")
 
 
 async def test_a_body_as_long_as_allowed_is_read(port: int) -> None:
@@ -364,26 +369,31 @@ async def test_a_mounted_application_reads_what_it_likes(port: int) -> None:
         assert (await connection.answer())[2] == b"3"
 
 
-async def test_a_body_that_trickles_is_given_up(port: int) -> None:
-    began = time.monotonic()
-    async with connect(port) as connection:
-        connection.send(head(POST, "Content-Length: 100") + b"abc")
-        status, headers, _ = await connection.answer()
-        assert (status, headers["connection"]) == (408, "close")
-        assert await connection.rest() == b""
-    assert 0.3 < time.monotonic() - began < 2
+@pytest.mark.parametrize("server", SERVERS)
+async def test_a_body_that_trickles_is_given_up(server: str) -> None:
+    async with SERVERS[server](Served(patience=0.4).edge) as port:
+        for watch in in_time(2):
+            with watch:
+                async with connect(port) as connection:
+                    connection.send(head(POST, "Content-Length: 100") + b"abc")
+                    status, headers, _ = await connection.answer()
+                    assert (status, headers["connection"]) == (408, "close")
+                    assert await connection.rest() == b""
+            assert watch.took > 0.3
 
 
-async def test_slow_clients_do_not_keep_others_waiting(port: int) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        slow = [await stack.enter_async_context(connect(port)) for _ in range(50)]
-        for connection in slow:
-            connection.send(head(POST, "Content-Length: 100") + b"abc")
-        began = time.monotonic()
-        assert (await ask(port, head(GET)))[0] == 200
-        assert time.monotonic() - began < 0.3
-        answers = await asyncio.gather(*(connection.answer() for connection in slow))
-    assert {status for status, _, _ in answers} == {408}
+@pytest.mark.parametrize("server", SERVERS)
+async def test_slow_clients_do_not_keep_others_waiting(server: str) -> None:
+    async with SERVERS[server](Served(patience=0.4).edge) as port:
+        for watch in in_time(0.3):
+            async with contextlib.AsyncExitStack() as stack:
+                slow = [await stack.enter_async_context(connect(port)) for _ in range(50)]
+                for connection in slow:
+                    connection.send(head(POST, "Content-Length: 100") + b"abc")
+                with watch:
+                    assert (await ask(port, head(GET)))[0] == 200
+                answers = await asyncio.gather(*(connection.answer() for connection in slow))
+            assert {status for status, _, _ in answers} == {408}
 
 
 async def test_a_body_that_breaks_off_harms_nobody(port: int) -> None:
@@ -433,9 +443,9 @@ async def test_a_client_that_asks_first_is_told_to_go_on(port: int) -> None:
 async def test_a_caller_who_leaves_stops_the_work(port: int, served: Served) -> None:
     async with connect(port) as connection:
         connection.send(head("GET /rest/v1/slow HTTP/1.1"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             await served.began.wait()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await served.stopped.wait()
     assert (await ask(port, head(GET)))[0] == 200
 
@@ -443,9 +453,9 @@ async def test_a_caller_who_leaves_stops_the_work(port: int, served: Served) -> 
 async def test_a_caller_who_leaves_after_a_body_stops_the_work(port: int, served: Served) -> None:
     async with connect(port) as connection:
         connection.send(head("POST /rest/v1/slow HTTP/1.1", "Content-Length: 3") + b"abc")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             await served.began.wait()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await served.stopped.wait()
 
 

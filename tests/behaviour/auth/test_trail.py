@@ -183,7 +183,7 @@ def test_a_rotation_of_signing_keys_is_told_by_one_of_all_workers(opened: Callab
     workers = opened(signing_keys=str(file)), opened(signing_keys=str(file))
 
     def wait(count: int) -> list[list[str]]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(found := told(workers[0], "signing_keys_changed")) < count and time.monotonic() < deadline:
             for worker in workers:
                 worker.run(asyncio.sleep(0.3))

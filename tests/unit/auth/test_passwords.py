@@ -155,9 +155,12 @@ async def test_no_account_takes_as_long_as_a_wrong_password() -> None:
 async def test_no_account_takes_as_long_as_a_wrong_password_of_an_imported_one() -> None:
     hashing = Hashing(threads=1)
     imported = bcrypt.hashpw(b"right", bcrypt.gensalt(11)).decode()
-    began = time.process_time()
-    await hashing.check("wrong", imported)
-    work = time.process_time() - began
+    works = []
+    for _ in range(3):
+        began = time.process_time()
+        await hashing.check("wrong", imported)
+        works.append(time.process_time() - began)
+    work = min(works)
     began = time.perf_counter()
     await hashing.check("wrong", None)
     assert time.perf_counter() - began > 0.5 * work

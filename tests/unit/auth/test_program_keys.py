@@ -22,6 +22,7 @@ from backstay.auth.verified import VerifiedTokens
 from backstay.errors import InvalidKey, InvalidToken, TooManyRequests, TooSlow
 from backstay.schema.caller import Caller, Role
 from backstay.settings import Settings
+from in_time import until
 
 USER = "a0000000-0000-4000-8000-000000000001"
 NOBODY = Keys()
@@ -383,7 +384,7 @@ async def test_uses_are_written_together_and_not_on_the_way_of_requests() -> Non
         uses.note(first, now)
         uses.note(second, now)
     assert written == []
-    await asyncio.sleep(0.05)
+    await until(lambda: written)
     assert written == [{first.id: 3.0, second.id: 3.0}]
     await uses.stop()
     assert len(written) == 1
@@ -415,7 +416,7 @@ async def test_a_use_that_cannot_be_written_harms_nobody() -> None:
 
     uses = Uses(write, delay=0.001)
     uses.note(record(generate_key()), 1.0)
-    await asyncio.sleep(0.02)
+    await until(lambda: tried)
     uses.note(record(generate_key()), 2.0)
     await uses.stop()
     assert tried == 2

@@ -35,6 +35,6 @@ def test_the_name_that_is_most_like_it(name: str, found: str | None) -> None:
 
 def test_many_long_names_take_no_time() -> None:
     known = [f"{'abc' * 20}_{number}" for number in range(2000)]
-    began = time.perf_counter()
+    began = time.thread_time()
     assert most_like("abd" * 20, known) is not None
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1

@@ -102,7 +102,7 @@ async def test_a_session_within_a_session_does_not_wait_for_itself(app: Backstay
 
     if app.settings.database.startswith("sqlite"):
         with pytest.raises(BackstayError, match="would wait"):
-            await asyncio.wait_for(asyncio.to_thread(thread, opening(app)), 5)
+            await asyncio.wait_for(asyncio.to_thread(thread, opening(app)), 60)
     else:
         await asyncio.to_thread(thread, opening(app))
         assert {"inner", "outer"} <= await texts(app)

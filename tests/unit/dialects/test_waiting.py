@@ -173,7 +173,7 @@ def test_who_has_written_reads_it(steps: list[str], choices: Any) -> None:
             else:
                 (store.gate.set if choices.random() < 0.6 else store.gate.clear)()
         store.gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             outcomes = await asyncio.gather(*(task for _, task in tasks), return_exceptions=True)
         for (least, _), outcome in zip(tasks, outcomes, strict=True):
             if not isinstance(outcome, asyncio.CancelledError):

@@ -22,7 +22,7 @@ async def open_database(postgresql_url: str) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_it(url: str = postgresql_url, **given: Any) -> PostgreSQL:
-            settings = Settings(**{"pool_timeout": timedelta(seconds=3), **given})
+            settings = Settings(**{"pool_timeout": timedelta(seconds=30), **given})
             database = PostgreSQL(url, settings=settings, metadata=MetaData())
             await database.start()
             stack.push_async_callback(database.close)

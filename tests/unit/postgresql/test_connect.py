@@ -51,7 +51,7 @@ async def names(database: PostgreSQL) -> list[str]:
 
 
 async def until_true(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await condition():
             await asyncio.sleep(0.01)
 
@@ -96,14 +96,14 @@ async def test_a_read_cannot_write(
 async def test_behind_a_pooler_reads_and_writes_work_without_prepared_statements(
     open_database: Open, database: PostgreSQL, run: Run
 ) -> None:
-    pooled = await open_database(statement_cache=False, statement_timeout=timedelta(milliseconds=300))
+    pooled = await open_database(statement_cache=False, statement_timeout=timedelta(seconds=30))
     await run(pooled, "INSERT INTO items VALUES (1, $1::text, 1)", "one")
     assert await names(pooled) == ["one"]
-    assert await pooled.fetch("SHOW statement_timeout", []) == [("300ms",)]
+    assert await pooled.fetch("SHOW statement_timeout", []) == [("30s",)]
     async with pooled.session() as session:
         session.add(Item(id=2, name="two"))
         assert (await session.scalars(sa.select(Item.name).order_by(Item.id))).all() == ["one", "two"]
-        assert (await session.execute(sa.text("SHOW statement_timeout"))).scalar() == "300ms"
+        assert (await session.execute(sa.text("SHOW statement_timeout"))).scalar() == "30s"
         named = await session.scalars(sa.text("SELECT name FROM pg_prepared_statements"))
         assert [name for name in named if name] == []
     assert await names(pooled) == ["one", "two"]
@@ -166,11 +166,18 @@ async def test_the_connection_of_a_cancelled_read_serves_again(open_database: Op
 
 async def test_who_waits_too_long_for_a_connection_is_told(open_database: Open) -> None:
     database = await open_database(pool_size=1, pool_timeout=timedelta(milliseconds=100))
-    reading = asyncio.create_task(database.fetch("SELECT pg_sleep(0.5)", []))
-    await asyncio.sleep(0.02)
+    held, over = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: Transaction) -> None:
+        held.set()
+        await over.wait()
+
+    holding = asyncio.create_task(database.write(hold))
+    await held.wait()
     with pytest.raises(PoolTimeout, match="Timed out acquiring connection from connection pool"):
         await database.fetch("SELECT 1", [])
-    await reading
+    over.set()
+    await holding
     assert await database.fetch("SELECT 1", []) == [(1,)]
 
 

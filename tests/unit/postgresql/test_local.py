@@ -99,10 +99,11 @@ async def test_what_the_server_refuses_is_told_and_leaves_nothing_behind(
 
 async def test_they_end_with_errors_timeouts_and_cancellations(open_database: Open) -> None:
     database = await open_database(pool_size=1, session_pool_size=1, statement_timeout=timedelta(milliseconds=300))
-    await database.write(
+    patient = await open_database()
+    await patient.write(
         lambda own: own.fetch("CREATE TABLE once (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)", [])
     )
-    await database.write(lambda own: own.fetch("GRANT ALL ON once TO pg_read_all_data", []))
+    await patient.write(lambda own: own.fetch("GRANT ALL ON once TO pg_read_all_data", []))
 
     async def twice(own: Transaction) -> None:
         await own.fetch("INSERT INTO once VALUES (1), (1)", [])

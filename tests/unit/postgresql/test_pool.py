@@ -20,7 +20,7 @@ async def make(postgresql_url: str) -> AsyncIterator[Make]:
     """Makes pools of connections to the test's database; all are closed in the end."""
     async with AsyncExitStack() as stack:
 
-        def make_one(*, size: int = 1, timeout: float = 2) -> Pool:
+        def make_one(*, size: int = 1, timeout: float = 30) -> Pool:
             pool = Pool(lambda: asyncpg.connect(postgresql_url), size=size, timeout=timeout)
             stack.push_async_callback(pool.close)
             return pool
@@ -124,7 +124,7 @@ async def test_a_connection_that_cannot_be_opened_leaves_its_place_to_the_next(p
             raise DatabaseUnavailable
         return await asyncpg.connect(postgresql_url)
 
-    pool = Pool(connect, size=1, timeout=1)
+    pool = Pool(connect, size=1, timeout=30)
     with pytest.raises(DatabaseUnavailable):
         await pool.take()
     pool.give(await pool.take())
@@ -160,7 +160,7 @@ async def test_closing_waits_for_what_is_under_way_and_refuses_what_waits(make: 
 
 
 async def test_a_pool_that_was_never_used_closes_at_once(make: Make) -> None:
-    await asyncio.wait_for(make().close(), timeout=1)
+    await asyncio.wait_for(make().close(), timeout=20)
 
 
 async def test_a_pool_never_opens_more_connections_than_its_size(make: Make) -> None:

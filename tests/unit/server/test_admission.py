@@ -16,10 +16,12 @@ from backstay.frontends.http import Request, Response
 from backstay.frontends.rest.errors import render
 from backstay.observe import Observation, SheddingBegan, SheddingEnded, subscribe
 from backstay.schema.caller import ANONYMOUS, Caller
+from backstay.server.admission import queue
 from backstay.server.admission.admission import Admission
 from backstay.server.admission.queue import CALM, INTERVAL, MANY, SHORT, Queue
 from backstay.server.edge import Edge, FrontEnd
 from backstay.settings import Settings
+from in_time import TRIES, in_time, until
 
 SETTINGS = Settings()
 LONGEST = SETTINGS.max_delay.total_seconds()
@@ -147,19 +149,21 @@ def told() -> Iterator[list[Observation]]:
 @pytest.mark.invariant("I28")
 @pytest.mark.slow
 async def test_three_times_too_many_keep_it_at_work_and_the_refused_learn_it_soon(told: list[Observation]) -> None:
-    crowd = Crowd(replace(SETTINGS, max_delay=timedelta(seconds=0.1)))
-    await crowd.press(1500, 1.5)
-    answers = await crowd.press(1500, 2)
-    assert {status for status, _ in answers} == {200, 503}
-    # There is time for 1000 answers, and some goes into refusals. Where nobody is refused, none at all is in time.
-    assert len([took for status, took in answers if status == 200 and took < 0.5]) > 200
-    refused = sorted(took for status, took in answers if status == 503)
-    assert refused[len(refused) // 2] < 0.2
-    await asyncio.sleep(CALM * 1.5)
-    assert (await crowd.ask())[0] == 200
+    for watch in in_time(0.2):
+        told.clear()
+        crowd = Crowd(replace(SETTINGS, max_delay=timedelta(seconds=0.1)))
+        await crowd.press(1500, 1.5)
+        answers = await crowd.press(1500, 2)
+        assert {status for status, _ in answers} == {200, 503}
+        refused = sorted(took for status, took in answers if status == 503)
+        await asyncio.sleep(CALM * 1.5)
+        assert (await crowd.ask())[0] == 200
+        ended = told[-1]
+        assert isinstance(ended, SheddingEnded)
+        # There is time for 1000 answers, and some goes into refusals. Where nobody is refused, none at all is in time.
+        if len([took for status, took in answers if status == 200 and took < 0.5]) > 200 and len(told) == 2:
+            watch.took = refused[len(refused) // 2]
     assert [type(each) for each in told] == [SheddingBegan, SheddingEnded]
-    ended = told[-1]
-    assert isinstance(ended, SheddingEnded)
     assert ended.refused >= len(refused)
 
 
@@ -185,9 +189,12 @@ def test_a_loop_that_stood_still_is_no_queue(told: list[Observation]) -> None:
 
 
 async def test_a_burst_is_answered() -> None:
-    crowd = Crowd(cost=0)
-    answers = await asyncio.gather(*(crowd.ask() for _ in range(2 * MANY)))
-    assert {status for status, _, _ in answers} == {200}
+    for _ in range(TRIES):  # a burst that lasts is none
+        crowd = Crowd(cost=0)
+        statuses = {status for status, _, _ in await asyncio.gather(*(crowd.ask() for _ in range(2 * MANY)))}
+        if statuses == {200}:
+            break
+    assert statuses == {200}
 
 
 class Line:
@@ -204,10 +211,11 @@ class Line:
 async def behind(crowd: Crowd) -> None:
     """Let it see that its database is."""
     await crowd.ask()
-    await asyncio.sleep(INTERVAL * 2)
+    await until(lambda: crowd.edge._admission._shedding)
 
 
-async def test_who_would_wait_for_the_database_is_refused_and_nobody_else() -> None:
+async def test_who_would_wait_for_the_database_is_refused_and_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "CALM", 60.0)
     line = Line()
     crowd = Crowd(cost=0, waiting=line)
     await behind(crowd)

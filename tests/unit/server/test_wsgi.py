@@ -54,7 +54,7 @@ async def ask(application: Any, *messages: Any, headers: Any = ()) -> list[Any]:
         "query_string": b"",
         "headers": list(headers),
     }
-    await asyncio.wait_for(application(scope, receive, send), 10)
+    await asyncio.wait_for(application(scope, receive, send), 60)
     return sent
 
 
@@ -92,7 +92,7 @@ async def test_request_whose_turn_comes_after_its_client_left_is_not_served() ->
     def slow(environ: Any, start_response: Any) -> Iterable[bytes]:
         called.append(environ["REQUEST_METHOD"])
         loop.call_soon_threadsafe(running.set)
-        held.wait(10)
+        held.wait(60)
         start_response("204 No Content", [])
         return []
 
@@ -146,7 +146,7 @@ async def test_a_stop_ends_answers_that_have_no_end() -> None:
     await guest.start({})
     asking = asyncio.create_task(ask(application, {"type": "http.request"}))
     await running.wait()
-    await asyncio.wait_for(guest.stop(), 5)
+    await asyncio.wait_for(guest.stop(), 60)
     assert (await asking)[0]["status"] == 200
 
 

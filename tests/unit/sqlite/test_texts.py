@@ -57,10 +57,10 @@ def test_bad_pattern_is_refused(pattern: str) -> None:
 
 
 def test_no_pattern_takes_more_than_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert regexp(r"^(a+)+$", "a" * 100_000 + "b") == 0
     assert regexp(r"(.*a){20}$", "a" * 10_000 + "b") == 0
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_replace_takes_the_first_match_or_all() -> None:
