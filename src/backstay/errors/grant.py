@@ -90,7 +90,7 @@ class ResponseTypeUnsupported(OAuthError):
 
 
 class LoginRequired(OAuthError):
-    """The user has to be asked."""
+    """The user has to sign in."""
 
     code = "BS60139"
     error = "login_required"
@@ -162,3 +162,17 @@ class FreshSignInNeeded(SignInError):
     code = "BS60148"
     status = 401
     name = "reauthentication_needed"
+
+
+class ConsentRequired(OAuthError):
+    """The user has to be asked whether they allow it."""
+
+    code = "BS60149"
+    error = "consent_required"
+
+
+class InteractionRequired(OAuthError):
+    """The user has to be shown a page."""
+
+    code = "BS60152"
+    error = "interaction_required"

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.grants.ask import for_programs, read_query, require
 from backstay.auth.grants.client import Client, check_grant, find_client
-from backstay.auth.grants.demand import read_demand
+from backstay.auth.grants.demand import is_silent, read_demand
 from backstay.auth.grants.metadata import CODE
 from backstay.auth.grants.scopes import choose
 from backstay.auth.limits.admit import admit_refresh
@@ -22,7 +22,7 @@ from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.redirect import add_query, page_of
-from backstay.errors import ClientRequestInvalid, OAuthError, RedirectInvalid, ResponseTypeUnsupported
+from backstay.errors import ClientRequestInvalid, LoginRequired, OAuthError, RedirectInvalid, ResponseTypeUnsupported
 
 DECISION_LIFE: Final = timedelta(minutes=10)
 """How long a user may take to decide."""
@@ -110,10 +110,20 @@ def _read(sign_in: SignIn, client: Client, asked: Mapping[str, str]) -> Wanted:
     challenge = asked.get("code_challenge", "")
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise ClientRequestInvalid("code_challenge with code_challenge_method=S256 is required")
+    demand = read_demand(asked)
+    if is_silent(demand) and not _is_hosted(sign_in):
+        # Whether a browser has a session is known to the application's own page alone, which it would be shown.
+        raise LoginRequired
     return Wanted(
         scope=choose(sign_in, client, asked.get("scope")),
         challenge=challenge,
         state=asked.get("state"),
         nonce=asked.get("nonce"),
-        demand=read_demand(asked),
+        demand=demand,
     )
+
+
+def _is_hosted(sign_in: SignIn) -> bool:
+    """Whether users decide on the hosted page."""
+    settings = sign_in.settings
+    return settings.pages and page_of(sign_in, settings.oauth_consent_url, "consent") == page_of(sign_in, "", "consent")

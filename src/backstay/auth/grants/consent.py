@@ -13,7 +13,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_users
 from backstay.auth.grants.authorize import answer_address
 from backstay.auth.grants.client import Client, find_client, read_client
-from backstay.auth.grants.demand import check_fresh, find_waiting
+from backstay.auth.grants.demand import check_fresh, find_waiting, is_silent
 from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
@@ -22,7 +22,15 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
 from backstay.auth.steps.present import Present, check_aal, find_present
 from backstay.auth.store.user_row import hold
-from backstay.errors import AnonymousNotAllowed, ConsentNotFound, OAuthAuthorizationNotFound, ValidationFailed
+from backstay.errors import (
+    AccessDenied,
+    AnonymousNotAllowed,
+    ConsentNotFound,
+    ConsentRequired,
+    OAuthAuthorizationNotFound,
+    OAuthError,
+    ValidationFailed,
+)
 
 CODE_LIFE: Final = timedelta(minutes=5)
 """How long an authorisation code is good; OAuth allows ten."""
@@ -38,7 +46,8 @@ class Deciding(Body):
 async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``GET /oauth/authorizations/{authorization_id}``: who asks for what; from now on it is this user's to decide.
 
-    A client that is known, and that the user has let do all this before, gets its code at once.
+    A client that is known, and that the user has let do all this before, gets its code at once; one that would have
+    nobody asked is told else that they have to be.
 
     Raises:
         FreshSignInNeeded: the client asks for a later sign-in than the user's.
@@ -49,6 +58,8 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
         assert client is not None
         if await _is_settled(db, sign_in, client, row, present):
             return Answer(await _approve(db, sign_in, incoming, present, row))
+        if is_silent(row):
+            return Answer(await _refuse(db, sign_in, incoming, row, ConsentRequired()))
         return Answer(describe(sign_in, client, row, present))
 
 
@@ -62,12 +73,27 @@ async def decide(sign_in: SignIn, incoming: Incoming) -> Answer:
     action = incoming.read(Deciding).action
     async with sign_in.session() as db:
         present, row = await _meet(db, sign_in, incoming, sure=action == "approve")
+        if is_silent(row):
+            raise OAuthAuthorizationNotFound
         if action == "approve":
             return Answer(await _approve(db, sign_in, incoming, present, row))
-        await _settle(db, sign_in, incoming, row, expires_at=incoming.now)
+        sent = await _refuse(db, sign_in, incoming, row, AccessDenied("The user said no"))
         await _tell_device(db, sign_in, incoming, row, present, allowed=False)
         await note(db, sign_in, incoming, "oauth_denied", present.user.id, {"client_id": row["client_id"]})
-        return Answer(_sent(sign_in, row, {"error": "access_denied", "error_description": "The user said no"}))
+        return Answer(sent)
+
+
+async def refuse(sign_in: SignIn, incoming: Incoming, id: str, error: OAuthError) -> str:
+    """Where to send the browser with the refusal of what a client asked for under an id.
+
+    Raises:
+        OAuthAuthorizationNotFound: it is decided, or too old.
+    """
+    async with sign_in.session() as db:
+        row = await find_waiting(db, sign_in, id, incoming.now)
+        if row is None:
+            raise OAuthAuthorizationNotFound
+        return str((await _refuse(db, sign_in, incoming, row, error))["redirect_url"])
 
 
 @for_users
@@ -225,6 +251,13 @@ async def _approve(
     detail = {"client_id": row["client_id"], "scope": row["scope"]}
     await note(db, sign_in, incoming, "oauth_allowed", present.user.id, detail)
     return _sent(sign_in, row, {"code": code})
+
+
+async def _refuse(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, row: sa.RowMapping, error: OAuthError
+) -> dict[str, Any]:
+    await _settle(db, sign_in, incoming, row, expires_at=incoming.now)
+    return _sent(sign_in, row, {"error": error.error, "error_description": error.message})
 
 
 async def _settle(db: AsyncSession, sign_in: SignIn, incoming: Incoming, row: sa.RowMapping, **values: Any) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.sign_in import SignIn
-from backstay.errors import ClientRequestInvalid, FreshSignInNeeded, LoginRequired
+from backstay.errors import ClientRequestInvalid, FreshSignInNeeded
 
 NONE: Final = "none"
 LOGIN: Final = "login"
@@ -32,13 +32,10 @@ def read_demand(asked: Mapping[str, str]) -> dict[str, Any]:
 
     Raises:
         ClientRequestInvalid: it cannot be.
-        LoginRequired: nobody may be asked.
     """
     said = asked.get("prompt", "").split()
     if NONE in said and set(said) != {NONE}:
         raise ClientRequestInvalid("prompt=none goes with no other value")
-    if NONE in said:
-        raise LoginRequired
     prompts = [each for each in PROMPTS if each in said]
     return {
         "prompt": " ".join(prompts) or None,
@@ -59,6 +56,11 @@ def _read_age(text: str | None) -> int | None:
 def prompts_of(asked: sa.RowMapping) -> list[str]:
     """What a kept request has the user asked for."""
     return str(asked["prompt"] or "").split()
+
+
+def is_silent(asked: Mapping[str, Any] | sa.RowMapping) -> bool:
+    """Whether nobody may be asked, nor shown a page."""
+    return bool(asked["prompt"] == NONE)
 
 
 def check_fresh(asked: sa.RowMapping, session: sa.RowMapping, now: datetime) -> None:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from backstay.auth.grants.ask import check_enabled
 from backstay.auth.grants.client import DYNAMIC, find_client
-from backstay.auth.grants.demand import find_waiting, is_fresh
+from backstay.auth.grants.consent import refuse
+from backstay.auth.grants.demand import find_waiting, is_fresh, is_silent
 from backstay.auth.grants.issue import longest
 from backstay.auth.pages.factor import factor_link
 from backstay.auth.pages.faults import Fault, explain
@@ -20,10 +21,16 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.steps.present import find_present
 from backstay.auth.store.moment import now as moment_now
 from backstay.errors import (
+    AnonymousNotAllowed,
     BackstayError,
     FreshSignInNeeded,
     InsufficientAal,
+    InteractionRequired,
+    LoginRequired,
+    NoAuthorization,
     OAuthAuthorizationNotFound,
+    OAuthError,
+    SignInError,
     TokenSessionNotFound,
     TokenUserNotFound,
 )
@@ -31,11 +38,43 @@ from backstay.schema.caller import ANONYMOUS
 
 _DONE: Final = ("approve", "deny")
 _LONGEST_CODE: Final = 40
+_TO_SIGN_IN: Final = (
+    *(FreshSignInNeeded, InsufficientAal, AnonymousNotAllowed),
+    *(NoAuthorization, TokenSessionNotFound, TokenUserNotFound),
+)
+"""Why somebody would have to sign in, though their browser has a session."""
+
+
+async def show_consent(visit: Visit) -> Answer:
+    """``GET /auth/consent``: who asks for what; a program that the user has let do all this before goes on at once."""
+    id = visit.query.get("authorization_id", "")
+    asked = await _find_waiting(visit, id)
+    if asked is not None and is_silent(asked):
+        return await _answer_silently(visit, id)
+    return await _show_consent(visit)
+
+
+async def _answer_silently(visit: Visit, id: str) -> Answer:
+    """What a program is told that would have nobody asked: no page is shown, whatever it is."""
+    refusal: OAuthError = LoginRequired()
+    try:
+        if visit.is_signed_in:
+            return visit.go((await visit.ask("GET", _path(id)))["redirect_url"])
+    except _TO_SIGN_IN as error:
+        if isinstance(error, TokenSessionNotFound | TokenUserNotFound):
+            visit.leave()
+    except OAuthAuthorizationNotFound as error:
+        return _refused(visit, id, error)
+    except SignInError:
+        refusal = InteractionRequired()
+    try:
+        return visit.go(await refuse(visit.sign_in, _incoming(visit), id, refusal))
+    except OAuthAuthorizationNotFound as error:
+        return _refused(visit, id, error)
 
 
 @for_users
-async def show_consent(visit: Visit) -> Answer:
-    """``GET /auth/consent``: who asks for what; a program that the user has let do all this before goes on at once."""
+async def _show_consent(visit: Visit) -> Answer:
     id = visit.query.get("authorization_id", "")
     try:
         asked = await visit.ask("GET", _path(id))
@@ -87,18 +126,27 @@ def _refused(visit: Visit, id: str, error: BackstayError) -> Answer:
 async def read_waiting(visit: Visit) -> sa.RowMapping | None:
     """What a program waits for where a browser wants to go; None where it goes to no consent."""
     path, _, query = visit.next.partition("?")
-    if path != link_to("consent") or not visit.sign_in.settings.oauth_server:
+    if path != link_to("consent"):
         return None
-    id = dict(parse_qsl(query)).get("authorization_id", "")
+    return await _find_waiting(visit, dict(parse_qsl(query)).get("authorization_id", ""))
+
+
+async def _find_waiting(visit: Visit, id: str) -> sa.RowMapping | None:
+    if not visit.sign_in.settings.oauth_server:
+        return None
     async with visit.sign_in.session(readonly=True) as db:
         return await find_waiting(db, visit.sign_in, id, moment_now())
+
+
+def _incoming(visit: Visit) -> Incoming:
+    return Incoming(request=visit.request, caller=visit.welcome.caller or ANONYMOUS)
 
 
 async def may_go_on(visit: Visit, asked: sa.RowMapping | None) -> bool:
     """Whether a browser with a session need not sign in again for what a program waits for."""
     if asked is None:
         return True
-    incoming = Incoming(request=visit.request, caller=visit.welcome.caller or ANONYMOUS)
+    incoming = _incoming(visit)
     try:
         async with visit.sign_in.session(readonly=True) as db:
             present = await find_present(db, visit.sign_in, incoming)
