@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
+import sqlalchemy as sa
 
 from backstay import OIDC
+from fixtures.club import SECRET_KEY
 from granting import Granting
 from issuer import CLIENT, SECRET, Issuer, sign
-from signing_in import Club, fragment, path_of
+from signing_in import Club, Person, fragment, path_of, query
+
+PHONE = "+491701234567"
 
 
 def test_a_program_links_no_identity_to_the_user_it_acts_for(database_url: str) -> None:
@@ -27,6 +32,82 @@ def test_a_program_links_no_identity_to_the_user_it_acts_for(database_url: str) 
             assert taken.status == 200, "the user themselves may"
 
 
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with Issuer() as started:
+        yield started
+
+
+@pytest.fixture
+def linking(database_url: str, issuer: Issuer) -> Iterator[Club]:
+    """The club, whose members may link identities, and change their address by the new one's word alone."""
+    providers = [OIDC("keycloak", issuer.url, CLIENT, SECRET)]
+    words = {"manual_linking": True, "secure_email_change": False}
+    with Club(database_url, auth={"providers": providers}, **words) as club:
+        yield club
+
+
+def begin_linking(club: Club, issuer: Issuer, thief: Person, **words: str) -> str:
+    """What the provider has the browser bring back of somebody who wants an identity linked to an account."""
+    asked = urlencode({"provider": "keycloak", "skip_http_redirect": "true", **words})
+    answer = club.ask("GET", f"/user/identities/authorize?{asked}", token=thief.token)
+    return issuer.log_in(str(answer.json["url"]))
+
+
+def take_back(club: Club) -> Person:
+    """The owner, who chose a new password."""
+    club.ask("POST", "/recover", {"email": "ada@example.com"})
+    came = fragment(club.ask("GET", path_of(club.mail("ada@example.com", "recovery").link)))
+    changed = club.ask("PUT", "/user", {"password": "an entirely new one"}, token=came["access_token"])
+    assert changed.status == 200, changed.body
+    return Person({**came, "user": changed.json})
+
+
+PKCE = {"code_challenge": "v" * 43, "code_challenge_method": "plain"}
+
+
+@pytest.mark.asvs("7.4.3")
+def test_nothing_that_a_thief_began_outlives_a_new_password(linking: Club, issuer: Issuer) -> None:
+    club, thief = linking, linking.member()
+    for change in ({"phone": PHONE}, {"email": "thief@example.com"}):
+        assert club.ask("PUT", "/user", change, token=thief.token).status == 200
+    link, again = begin_linking(club, issuer, thief), begin_linking(club, issuer, thief, **PKCE)
+    club.ask("POST", "/otp", {"email": "ada@example.com", **PKCE})
+    code = query(club.ask("GET", path_of(club.mail("ada@example.com", "magic_link").link)))["code"]
+    text, mail = club.text(PHONE), club.mail("thief@example.com")
+    owner = take_back(club)
+    shown = {"type": "phone_change", "phone": PHONE, "token": text}
+    assert club.ask("POST", "/verify", shown).json["error_code"] == "otp_expired"
+    assert fragment(club.ask("GET", path_of(mail.link)))["error_code"] == "otp_expired"
+    for each in (link, again):
+        assert fragment(club.ask("GET", f"/callback?{each}", key=None))["error_code"] == "bad_oauth_state"
+    late = club.ask("POST", "/token?grant_type=pkce", {"auth_code": code, "code_verifier": "v" * 43})
+    assert late.json["error_code"] == "flow_state_not_found"
+    user = club.ask("GET", "/user", token=owner.token).json
+    assert (user["email"], user["phone"], "new_email" in user) == ("ada@example.com", "", False)
+
+
+@pytest.mark.asvs("7.4.3")
+@pytest.mark.parametrize("way", ["global", "others", "all", "one", "admin"])
+def test_no_identity_is_linked_by_a_session_that_was_ended(linking: Club, issuer: Issuer, way: str) -> None:
+    club, thief = linking, linking.member()
+    owner, text = club.enter(), begin_linking(club, issuer, thief)
+    match way:
+        case "all":
+            ended = club.ask("DELETE", "/sessions", token=owner.token)
+        case "one":
+            listed = club.ask("GET", "/sessions", token=owner.token).json
+            theirs = next(each["id"] for each in listed if not each["current"])
+            ended = club.ask("DELETE", f"/sessions/{theirs}", token=owner.token)
+        case "admin":
+            ended = club.ask("PUT", f"/admin/users/{owner.id}", {"password": "an entirely new one"}, key=SECRET_KEY)
+        case _:
+            ended = club.ask("POST", f"/logout?scope={way}", token=owner.token)
+    assert ended.status < 300, ended.body
+    assert fragment(club.ask("GET", f"/callback?{text}", key=None))["error_code"] == "bad_oauth_state"
+    assert len(club.rows(sa.select(club.tables.identities))) == 1
+
+
 @pytest.mark.asvs("3.7.2")
 @pytest.mark.parametrize(
     "asked", ["https://3232235777\u4e2d.club.example/", "https://www.club.example/\u4e2d?a=\u00fc"]
@@ -41,7 +122,6 @@ def test_no_letter_of_an_address_ends_its_host(database_url: str, asked: str) ->
 
 
 STRANGERS, OWNERS = "the stranger's own one", "the owner's own one"
-PHONE = "+491701234567"
 
 
 def enters(club: Club, password: str, **address: str) -> bool:
@@ -66,6 +146,7 @@ def test_who_proves_a_phone_by_a_code_drops_the_password_that_a_stranger_chose(c
 
 def test_a_code_that_is_texted_again_brings_the_password_of_the_only_sign_up(club: Club) -> None:
     club.ask("POST", "/signup", {"phone": PHONE, "password": OWNERS})
+    club.settle()
     club.ask("POST", "/resend", {"type": "sms", "phone": PHONE})
     type_code(club)
     assert enters(club, OWNERS, phone=PHONE)
@@ -79,6 +160,7 @@ def test_a_code_that_is_sent_again_brings_neither_of_two_passwords(club: Club, p
     for each in passwords:
         club.sign_up(password=each)
         club.ask("POST", "/signup", {"phone": PHONE, "password": each})
+        club.settle()
     club.ask("POST", "/resend", {"type": "signup", "email": "ada@example.com"})
     club.ask("POST", "/resend", {"type": "sms", "phone": PHONE})
     assert "access_token" in fragment(club.ask("GET", path_of(club.mail("ada@example.com").link)))

@@ -15,7 +15,7 @@ from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.entry import turn_out
+from backstay.auth.steps.entry import forget_begun, turn_out
 from backstay.auth.steps.mailing import notice
 from backstay.auth.steps.users import change_data, keep_identity, make_user, merge, prove_email, prove_phone
 from backstay.auth.store import codes
@@ -153,7 +153,7 @@ async def _change(
     if values:
         await change(db, sign_in.tables, user.id, incoming.now, **values)
     if wanted.password is not None:
-        await codes.forget(db, sign_in.tables, user.id, tuple(Purpose))
+        await forget_begun(db, sign_in, user.id)
     if asked.user_metadata is not None:
         await change_data(db, sign_in, incoming, user, asked.user_metadata)
     await _change_email(db, sign_in, incoming, asked, wanted, user)

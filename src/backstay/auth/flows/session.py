@@ -15,7 +15,7 @@ from backstay.auth.flows.user import check_own, end_others
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.entry import leave
+from backstay.auth.steps.entry import forget_linking, leave
 from backstay.auth.steps.present import Present, find_present
 from backstay.auth.store import sessions
 from backstay.errors import NotThere, ReauthenticationNeeded
@@ -68,6 +68,7 @@ async def end_session(sign_in: SignIn, incoming: Incoming) -> Answer:
         which = sa.and_(kept.user_id == present.user.id, kept.id == session_id)
         if not await leave(db, sign_in, incoming, which, by="signed out"):
             raise NotThere
+        await forget_linking(db, sign_in, present.user.id)
         await _note(db, sign_in, incoming, present, 1)
     await sign_in.revocations.refresh()
     return Answer(None, 204)

@@ -16,7 +16,7 @@ from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.choose import choose_password
-from backstay.auth.steps.entry import leave, tell_user
+from backstay.auth.steps.entry import forget_begun, forget_linking, leave, tell_user
 from backstay.auth.steps.mailing import (
     change_letters,
     check_mail,
@@ -179,7 +179,7 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
     async with sign_in.session() as db:
         await change(db, sign_in.tables, user.id, incoming.now, password=kept, password_changed_at=incoming.now)
         await end_others(db, sign_in, incoming, present, by="password")
-        await codes.forget(db, sign_in.tables, user.id, (Purpose.RECOVERY, Purpose.MAGIC_LINK))
+        await forget_begun(db, sign_in, user.id)
         await note(db, sign_in, incoming, "password_changed", user.id)
         post_when_committed(db, sign_in, notice("password_changed", user))
 
@@ -214,7 +214,8 @@ async def _use_nonce(sign_in: SignIn, incoming: Incoming, user: UserRow, nonce: 
 
 
 async def end_others(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present, *, by: str) -> int:
-    """End all sessions of a user but the one they are in; how many."""
+    """End all sessions of a user but the one they are in, and what these began; how many."""
+    await forget_linking(db, sign_in, present.user.id)
     kept = sign_in.tables.sessions.c
     which = sa.and_(kept.user_id == present.user.id, kept.id != present.session["id"])
     return await leave(db, sign_in, incoming, which, by=by)
@@ -301,6 +302,8 @@ async def log_out(sign_in: SignIn, incoming: Incoming) -> Answer:
 async def _leave(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present, scope: str) -> int:
     if scope == "others":
         return await end_others(db, sign_in, incoming, present, by="signed out")
+    if scope == "global":
+        await forget_linking(db, sign_in, present.user.id)
     kept = sign_in.tables.sessions.c
     which: Any = kept.user_id == present.user.id if scope == "global" else kept.id == present.session["id"]
     return await leave(db, sign_in, incoming, which, by="signed out")

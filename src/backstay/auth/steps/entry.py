@@ -15,7 +15,7 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.revoked import Revoked
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.claims import claims_of
-from backstay.auth.store import sessions
+from backstay.auth.store import codes, sessions
 from backstay.auth.store.user_row import UserRow, change, factors_of, find_by_id, hold, identities_of
 from backstay.errors import InvalidCredentials, UserBanned, UserNotFound
 
@@ -99,11 +99,37 @@ async def leave(
     return len(ended)
 
 
+async def forget_linking(db: AsyncSession, sign_in: SignIn, user_id: Any) -> None:
+    """Make worthless what one of a user's sessions began at a provider, to link an identity to them."""
+    await _forget_flows(db, sign_in, sign_in.tables.flows.c.linked_user_id == user_id)
+
+
+async def forget_begun(db: AsyncSession, sign_in: SignIn, user_id: Any) -> None:
+    """Make worthless all that was begun for a user, and would still let somebody in.
+
+    These are codes and links that were sent, addresses that wait for their proof, and logins that are on their way.
+    """
+    tables = sign_in.tables
+    credentials, flows = tables.credentials, tables.flows.c
+    none = {"new_email": None, "new_email_confirmations": 0, "new_phone": None}
+    await db.execute(sa.update(credentials).where(credentials.c.user_id == user_id).values(none))
+    await codes.forget(db, tables, user_id, tuple(codes.Purpose))
+    await _forget_flows(db, sign_in, sa.or_(flows.user_id == user_id, flows.linked_user_id == user_id))
+
+
+async def _forget_flows(db: AsyncSession, sign_in: SignIn, which: sa.ColumnElement[bool]) -> None:
+    flows = sign_in.tables.flows
+    # Whoever redeems one at this moment holds it, and waits for its user: not for each other.
+    free = sa.select(flows.c.id).where(which).with_for_update(skip_locked=True)
+    await db.execute(sa.delete(flows).where(flows.c.id.in_(free)))
+
+
 async def turn_out(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, *, by: str) -> None:
     """End all sessions of a user, and make worthless every token that was issued to them until now."""
     # Whoever is signing in as this user waits until this is done, or has a session that is found here.
     await hold(db, sign_in.tables, user_id)
     await leave(db, sign_in, incoming, sign_in.tables.sessions.c.user_id == user_id, by=by)
+    await forget_linking(db, sign_in, user_id)
     until = incoming.now + sign_in.settings.access_token_life
     await sign_in.revocations.note(db, Revoked.USER, str(user_id), now=incoming.now, until=until)
 

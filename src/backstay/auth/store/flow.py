@@ -84,6 +84,12 @@ async def use_state(db: AsyncSession, tables: Tables, state_hash: str, now: date
     return used.mappings().first()
 
 
+async def is_there(db: AsyncSession, tables: Tables, flow_id: UUID) -> bool:
+    """Whether a flow has not been forgotten."""
+    flows = tables.flows
+    return (await db.execute(sa.select(flows.c.id).where(flows.c.id == flow_id))).first() is not None
+
+
 async def give_code(db: AsyncSession, tables: Tables, flow_id: UUID, user_id: Any, now: datetime) -> str | None:
     """The authorisation code of a flow whose user has proven themselves; None where it is too late. Once for a flow."""
     flows = tables.flows

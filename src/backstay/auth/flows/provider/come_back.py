@@ -28,7 +28,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import enter
 from backstay.auth.steps.redirect import add_error, add_query, add_session, site_of
 from backstay.auth.store import flow
-from backstay.auth.store.user_row import UserRow
+from backstay.auth.store.user_row import UserRow, hold
 from backstay.errors import (
     BackstayError,
     BadOAuthCallback,
@@ -165,6 +165,10 @@ async def _link(
 
     So nobody can have another's browser link that one's identity to an account of theirs.
     """
+    # Whoever ends the session that began this takes the flow away, also while the provider was asked.
+    await hold(db, sign_in.tables, row["linked_user_id"])
+    if not await flow.is_there(db, sign_in.tables, row["id"]):
+        return BadOAuthState()
     if row["challenge"] is not None:
         refused = await refuse_known(db, sign_in, row["linked_user_id"], arrival.profile)
         if refused is not None:
