@@ -97,7 +97,7 @@ class Settings:
         True, "A new password takes a sign-in of the last 24 hours, the current password, or a code."
     )
     manual_linking: bool = _setting(False, "Let users link identities of further providers to themselves.")
-    access_token_life: timedelta = _setting(timedelta(hours=1), "How long an access token is good.")
+    access_token_life: timedelta = _setting(timedelta(hours=1), "How long an access token is good; a week at most.")
     refresh_reuse: timedelta = _setting(
         timedelta(seconds=10), "How long a used refresh token still gets what its first use got, should that be lost."
     )

@@ -257,3 +257,39 @@ def search_of(table: sa.Table) -> Search | None:
     """What is searched in a table."""
     search: Search | None = table.info.get(_SEARCH)
     return search
+
+
+# Sessions ----------------------------------------------------------------------------------------------------
+
+_SESSIONS: Final = "backstay_sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTriggers:
+    """The triggers of a table of sessions: whatever deletes one makes the tokens worthless that speak for it.
+
+    Arguments:
+        users: the name of the users' table.
+        key: the name of its primary key's column.
+    """
+
+    users: str
+    key: str
+
+
+def declare_sessions(sessions: sa.Table, users: sa.Table) -> None:
+    """Note on a table of users and on that of their sessions that the database is to keep triggers for them."""
+    (key,) = users.primary_key.columns
+    sessions.info[_SESSIONS] = SessionTriggers(users.name, key.name)
+    users.info[_SESSIONS] = None
+
+
+def triggers_of(sessions: sa.Table) -> SessionTriggers | None:
+    """The triggers that a table is to have as one of sessions."""
+    triggers: SessionTriggers | None = sessions.info.get(_SESSIONS)
+    return triggers
+
+
+def has_sessions(users: sa.Table) -> bool:
+    """Whether a table is one of users who have sessions."""
+    return _SESSIONS in users.info

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from backstay.schema.declaration import declare_sessions
+
 _SERIAL: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -74,6 +76,7 @@ def declare(users: sa.Table) -> Tables:
             columns = _COLUMNS[entry.name](users)
             # A number is not used again when its row is deleted, so whoever has read up to one misses none.
             made[entry.name] = sa.Table(name, metadata, *columns, sqlite_autoincrement=entry.name in _NUMBERED)
+    declare_sessions(made["sessions"], users)
     return Tables(**made)
 
 

@@ -11,6 +11,7 @@ from backstay.dialects.migrate.applied import read_applied
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script, read_scripts
 from backstay.dialects.sql.searches import outdated_searches
+from backstay.dialects.sql.session_triggers import declared_triggers, known_triggers, wanted_triggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Behind:
     """What a database lacks: migrations, where the project has any; else tables and columns (``notes.text``).
 
     ``current`` is the last migration that it has had. ``searches``: the tables without the search index that
-    statements need (on PostgreSQL they need none).
+    statements need (on PostgreSQL they need none). ``triggers``: those by which deleted users lose their tokens.
     """
 
     current: str = ""
@@ -26,9 +27,10 @@ class Behind:
     tables: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
+    triggers: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.scripts or self.tables or self.columns or self.searches)
+        return bool(self.scripts or self.tables or self.columns or self.searches or self.triggers)
 
     def __str__(self) -> str:
         parts = [
@@ -36,6 +38,7 @@ class Behind:
             _count("table", self.tables),
             _count("column", self.columns),
             _count("search index of", self.searches),
+            _count("trigger", self.triggers),
         ]
         return "; ".join(part for part in parts if part)
 
@@ -62,7 +65,8 @@ async def find_behind(url: str, metadata: sa.MetaData, folder: Path) -> Behind:
             lacking = tuple(script for script in scripts if script.revision not in applied)
             # The language of the indexes is a setting, which no script knows.
             searches = () if lacking else _find_searches(connection, metadata)
-            return Behind(next(reversed(applied), ""), lacking, searches=searches)
+            triggers = () if lacking else _find_triggers(connection, metadata)
+            return Behind(next(reversed(applied), ""), lacking, searches=searches, triggers=triggers)
         return find_missing(connection, metadata)
 
     return await run(url, look, writing=False)
@@ -85,13 +89,22 @@ def find_missing(connection: sa.Connection, metadata: sa.MetaData) -> Behind:
                 lacking = [column.name for column in table.columns if column.name not in names[table.name]]
                 columns += [f"{table.fullname}.{name}" for name in lacking]
     searches = () if tables or columns else _find_searches(connection, metadata)
-    return Behind(tables=tuple(sorted(tables)), columns=tuple(sorted(columns)), searches=searches)
+    triggers = () if tables or columns else _find_triggers(connection, metadata)
+    return Behind(tables=tuple(sorted(tables)), columns=tuple(sorted(columns)), searches=searches, triggers=triggers)
 
 
 def _find_searches(connection: sa.Connection, metadata: sa.MetaData) -> tuple[str, ...]:
     if connection.dialect.name != "sqlite":
         return ()
     return tuple(sorted(table.name for table, _, wanted in outdated_searches(connection, metadata) if wanted))
+
+
+def _find_triggers(connection: sa.Connection, metadata: sa.MetaData) -> tuple[str, ...]:
+    triggers = declared_triggers(metadata)
+    if triggers is None:
+        return ()
+    # By their names alone: a newer version of Backstay may have made them what they are there.
+    return tuple(sorted(wanted_triggers(triggers, connection.dialect).keys() - known_triggers(connection)))
 
 
 def _count(noun: str, names: list[str] | tuple[str, ...]) -> str:

@@ -22,6 +22,7 @@ from backstay.dialects.migrate.operations.enums import (
     wanted_enums,
 )
 from backstay.dialects.migrate.operations.search import is_search_index, search_changes
+from backstay.dialects.migrate.operations.session_triggers import trigger_changes
 from backstay.dialects.migrate.ways import PostgreSQLWay, SQLiteWay
 from backstay.schema.kind import kind_of
 from backstay.schema.naming import name_constraints
@@ -86,9 +87,10 @@ def compare(
     assert script.upgrade_ops is not None
     wanted = wanted_enums(declared)
     drops, makes = search_changes(connection, metadata)
-    changes: list[Change] = [*drops, *_new_schemas(connection, schemas), *differences(known, wanted)]
+    untied, tied = trigger_changes(connection, metadata, removed=removed)
+    changes: list[Change] = [*untied, *drops, *_new_schemas(connection, schemas), *differences(known, wanted)]
     changes += _without_cycles(_filled(script.upgrade_ops.ops, declared), declared)
-    changes += makes
+    changes += [*makes, *tied]
     if removed:
         changes += [DropEnum(name, schema) for schema, name in known if (schema, name) not in wanted]
     return changes

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 
-import backstay.dialects.sql.searches  # noqa: F401  (tables are made with their indexes)
+import backstay.dialects.sql.searches
+import backstay.dialects.sql.session_triggers  # noqa: F401  (tables are made with their indexes and triggers)
 from backstay.errors import DeclarationError
 
 T = TypeVar("T")

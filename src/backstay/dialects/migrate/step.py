@@ -14,6 +14,7 @@ from backstay.dialects.migrate.apply import apply
 from backstay.dialects.migrate.compare import Change, compare, describe_lost_labels, open_context
 from backstay.dialects.migrate.operations.enums import CreateEnum, ExtendEnum
 from backstay.dialects.migrate.operations.search import CreateSearch, DropSearch
+from backstay.dialects.migrate.operations.session_triggers import CreateSessionTriggers, DropSessionTriggers
 from backstay.dialects.migrate.run import run
 from backstay.dialects.migrate.scripts import Script, read_scripts
 
@@ -195,6 +196,10 @@ def _said(operation: Change) -> tuple[tuple[str, str] | None, str]:
             return _CREATE, f"search index of {operation.table}"
         case DropSearch():
             return _DROP, f"search index of {operation.table}"
+        case CreateSessionTriggers():
+            return _CREATE, "triggers of auth_sessions"
+        case DropSessionTriggers():
+            return _DROP, "triggers of auth_sessions"
         case CreateEnum():
             return _CREATE, f"type {operation.name}"
         case ExtendEnum():

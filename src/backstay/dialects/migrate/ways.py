@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 
+from backstay.dialects.sql.session_triggers import take
 from backstay.dialects.sqlite.search.index import mend
 
 
@@ -30,13 +32,16 @@ class PostgreSQLWay(PostgresqlImpl):
 
 class SQLiteWay(SQLiteImpl):
     """SQLite, where a rebuilt table computes its generated columns anew (they cannot be copied) and has lost its search
-    index, which triggers kept."""
+    index, which triggers kept. The triggers of sign-in are put aside: none may speak of a table that is not there."""
 
     __dialect__ = "sqlite"
+    _aside: Sequence[str] = ()
 
     def prep_table_for_batch(self, batch_impl: Any, table: sa.Table) -> None:
         """Before the rows of ``table`` are copied into its new form."""
         super().prep_table_for_batch(batch_impl, table)
+        if not self.as_sql and self.connection is not None:
+            self._aside = take(self.connection)
         for column in batch_impl.new_table.columns:
             if column.computed is not None:
                 batch_impl.column_transfers[column.name].pop("expr", None)
@@ -46,3 +51,6 @@ class SQLiteWay(SQLiteImpl):
         super().rename_table(old_table_name, new_table_name, schema)
         if old_table_name.startswith("_alembic_tmp_") and not self.as_sql and self.connection is not None:
             mend(self.connection, str(new_table_name))
+            for statement in self._aside:
+                self.connection.exec_driver_sql(statement)
+            self._aside = ()

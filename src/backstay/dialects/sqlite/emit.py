@@ -16,6 +16,7 @@ from backstay.dialects.dialect import Parameter
 from backstay.dialects.payload import Writer
 from backstay.dialects.quote import quote_text, quoted
 from backstay.dialects.sql import TEXT, Labelled
+from backstay.dialects.sql.session_triggers import OF_USERS
 from backstay.dialects.sqlite.dialect import SQLiteDialect
 from backstay.dialects.sqlite.functions.conversions import stored
 from backstay.dialects.sqlite.functions.zones import ZONED, hangs
@@ -27,6 +28,7 @@ from backstay.plan.resolved import Branch, Output, Rows, Target, Test
 from backstay.query.nodes import Aggregate, Quantifier
 from backstay.query.operators import Takes
 from backstay.schema.column import Column
+from backstay.schema.declaration import has_sessions
 from backstay.schema.kind import BIGINT, Kind
 from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
@@ -352,11 +354,13 @@ class SQLiteEmission(Writer):
         return packed.element  # type: ignore[no-any-return]
 
     def alone(self, served: Served, others: Sequence[Any]) -> ColumnElement[Any]:
-        # SQLite compares names without their case. The triggers of a search index write to the index alone.
+        # SQLite compares names without their case. The triggers of a search index write to the index alone, and that of
+        # the users' table has to do with deletes.
         table = served.table.name
         found = f"type = 'trigger' AND tbl_name = {quote_text(table)} COLLATE NOCASE"
-        if served.search:
-            found = f"{found} AND name NOT IN ({', '.join(map(quote_text, trigger_names(table)))})"
+        own = [*(trigger_names(table) if served.search else ()), *([OF_USERS] if has_sessions(served.table) else ())]
+        if own:
+            found = f"{found} AND name NOT IN ({', '.join(map(quote_text, own))})"
         if others:
             views = ", ".join(quote_text(each.name) for each in others)
             found = f"{found} OR type = 'view' AND name COLLATE NOCASE IN ({views})"

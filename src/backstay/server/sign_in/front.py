@@ -19,6 +19,7 @@ from backstay.auth.signing import Signer
 from backstay.auth.store.tables import declare
 from backstay.auth.verified import VerifiedTokens
 from backstay.dialects.dialect import Database
+from backstay.dialects.sql.session_triggers import LONGEST_LIFE
 from backstay.errors import BackstayError, DeclarationError
 from backstay.frontends.http import Response
 from backstay.observe import MailMissing, observe
@@ -78,6 +79,11 @@ class SignInFront:
             raise DeclarationError(
                 "public_url: nothing says where the links in mails of sign-in lead.",
                 hint="Set public_url to where callers reach this server (https://api.example.com).",
+            )
+        if settings.access_token_life > LONGEST_LIFE:
+            raise DeclarationError(
+                "access_token_life: an access token is good for a week at most.",
+                hint="Sessions live longer (session_life); their clients get a new token when they need one.",
             )
         if settings.oauth_server and not schema.scopes:
             raise DeclarationError(
