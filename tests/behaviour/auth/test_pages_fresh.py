@@ -195,3 +195,95 @@ def test_it_ends_where_there_is_one_session_of_a_user_alone(database_url: str) -
         assert shown(browser) == "/auth/sign-in"
         enter(browser)
         assert shown(browser) == "/auth/consent"
+
+
+# Who signs in ------------------------------------------------------------------------------------------------
+
+
+def test_a_user_may_take_another_account(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    granting.sign_up(BOB)
+    # The page says so also where it would be passed over, as all of it is allowed.
+    granting.tokens(client, granting.ask("POST", "/auth/v1/token?grant_type=password", ada()).json["access_token"])
+    browser.get(page_of(granting, client, prompt="select_account"))
+    assert f"<strong>{ADA}</strong>" in browser.page().text and "Use another account" in browser.page().text
+    browser.fill("/auth/sign-out")
+    assert not browser.is_signed_in
+    assert shown(browser) == "/auth/sign-in"
+    assert browser.page().inputs["email"].get("value") is None
+    enter(browser, BOB)
+    assert shown(browser) == "/auth/consent"
+    assert f"<strong>{BOB}</strong>" in browser.page().text and ADA not in browser.page().text
+    browser.fill("/auth/consent", action="approve")
+    granting.redeem(client, answer_of(browser)["code"])
+    owners = sa.select(granting.tables.users.c.email).join(granting.tables.oauth_consents)
+    assert {row[0] for row in granting.rows(owners)} == {ADA, BOB}
+
+
+def ada() -> dict[str, str]:
+    return {"email": ADA, "password": PASSWORD}
+
+
+def test_a_user_may_stay_with_the_account(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    browser.get(page_of(granting, client, prompt="select_account"))
+    browser.fill("/auth/consent", action="approve")
+    assert granting.redeem(client, answer_of(browser)["code"]).status == 200
+    # Where nobody is to choose, the question is theirs who have seen it.
+    browser.get(page_of(granting, client, prompt="consent"))
+    assert "Use another account" not in browser.page().text
+
+
+def test_a_choice_and_a_fresh_sign_in(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    browser.get(page_of(granting, client, prompt="login select_account"))
+    assert shown(browser) == "/auth/sign-in"
+    assert browser.page().inputs["email"].get("value") is None
+    enter(browser)
+    assert shown(browser) == "/auth/consent" and "Use another account" in browser.page().text
+
+
+@pytest.mark.parametrize("next", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_signing_out_leads_nowhere_else(granting: Granting, next: str) -> None:
+    browser = visitor(granting)
+    browser.get("/auth/account")
+    assert browser.fill("/auth/sign-out", next=next).headers["location"] == "/auth/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("hint", "filled"),
+    [
+        ("carol@example.com", "carol@example.com"),
+        ('"><script>', '"><script>'),
+        ("x" * 321, None),
+        ("a\nb", None),
+        (None, None),
+    ],
+)
+def test_the_address_is_filled_in_that_the_client_knows(granting: Granting, hint: str, filled: str | None) -> None:
+    browser = Browser(granting, PUBLIC_URL)
+    browser.get(page_of(granting, granting.client(), login_hint=hint))
+    assert shown(browser) == "/auth/sign-in"
+    assert browser.page().inputs["email"].get("value") == filled
+    assert "script" not in browser.page().tags
+
+
+def test_whoever_signs_in_again_need_not_fill_in_who_they_are(granting: Granting) -> None:
+    browser, client = visitor(granting), granting.client()
+    for more, filled in (({}, ADA), ({"login_hint": BOB}, BOB)):
+        browser.get(page_of(granting, client, prompt="login", **more))
+        shown(browser)
+        assert browser.page().inputs["email"]["value"] == filled
+    assert browser.fill("/auth/sign-in", password=PASSWORD).status == 400
+
+
+def test_a_page_of_the_applications_own_is_told_the_address(database_url: str) -> None:
+    with Granting(database_url, oauth_consent_url="https://own.example/consent?a=1") as granting:
+        sent = page_of(granting, granting.client(), login_hint=BOB, prompt="select_account")
+        told = query_of(sent)
+        assert (told["login_hint"], told["a"], set(told)) == (BOB, "1", {"login_hint", "a", "authorization_id"})
+        path = f"/auth/v1/oauth/authorizations/{told['authorization_id']}"
+        tokens = [granting.sign_up(email) for email in (ADA, BOB)]
+        for token in (*tokens, tokens[0]):
+            assert granting.ask("GET", path, key=token).json["prompt"] == "select_account"
+        assert [granting.decide(token, told["authorization_id"]).status for token in tokens] == [200, 404]

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.grants.ask import for_programs, read_query, require
 from backstay.auth.grants.client import Client, check_grant, find_client
-from backstay.auth.grants.demand import is_silent, read_demand
+from backstay.auth.grants.demand import find_hinted, is_silent, read_demand
 from backstay.auth.grants.metadata import CODE
 from backstay.auth.grants.scopes import choose
 from backstay.auth.limits.admit import admit_refresh
@@ -61,6 +61,7 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise RedirectInvalid("redirect_uri is not one that the client has registered")
     try:
         wanted = _read(sign_in, client, asked)
+        hinted = await find_hinted(sign_in, client, asked.get("id_token_hint"))
     except OAuthError as error:
         told = {"error": error.error, "error_description": error.message}
         return redirect(answer_address(sign_in, address, asked.get("state"), told), 302)
@@ -76,9 +77,14 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
             state=wanted.state,
             nonce=wanted.nonce,
             **wanted.demand,
+            hinted_user_id=hinted,
         )
     page = page_of(sign_in, sign_in.settings.oauth_consent_url, "consent")
-    return redirect(add_query(page, {"authorization_id": str(id)}), 302)
+    told = {"authorization_id": str(id)}
+    if wanted.demand["login_hint"] and not _is_hosted(sign_in):
+        # A page of the application's own is told before anybody has signed in, who could ask what else is asked for.
+        told["login_hint"] = wanted.demand["login_hint"]
+    return redirect(add_query(page, told), 302)
 
 
 async def keep(db: AsyncSession, sign_in: SignIn, incoming: Incoming, client: Client, **more: Any) -> UUID:

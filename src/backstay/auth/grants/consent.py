@@ -13,7 +13,7 @@ from backstay.auth.audit import note
 from backstay.auth.grants.ask import for_users
 from backstay.auth.grants.authorize import answer_address
 from backstay.auth.grants.client import Client, find_client, read_client
-from backstay.auth.grants.demand import check_fresh, find_waiting, is_silent
+from backstay.auth.grants.demand import SELECT_ACCOUNT, check_session, find_waiting, is_silent, prompts_of
 from backstay.auth.grants.scopes import offered
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
@@ -53,7 +53,7 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
         FreshSignInNeeded: the client asks for a later sign-in than the user's.
     """
     async with sign_in.session() as db:
-        present, row = await _meet(db, sign_in, incoming)
+        present, row = await _meet(db, sign_in, incoming, shown=True)
         client = await find_client(db, sign_in.tables, row["client_id"])
         assert client is not None
         if await _is_settled(db, sign_in, client, row, present):
@@ -167,6 +167,7 @@ def describe(sign_in: SignIn, client: Client, row: sa.RowMapping, present: Prese
         "redirect_uri": row["redirect_uri"] or "",
         "client": client_summary(client),
         "user": {"id": str(present.user.id), "email": present.user.email or ""},
+        "prompt": row["prompt"] or "",
         "scope": row["scope"],
         "scopes": [{"name": name, "description": meanings.get(name, name)} for name in row["scope"].split()],
     }
@@ -178,13 +179,15 @@ def client_summary(client: Client) -> dict[str, Any]:
 
 
 async def _meet(
-    db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, sure: bool = True
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, sure: bool = True, shown: bool = False
 ) -> tuple[Present, sa.RowMapping]:
     """Who is there, and what is asked of them; nobody else can decide it afterwards.
 
     Arguments:
         db, sign_in, incoming: where, and by which request.
         sure: whether their sign-in has to be as the client asks for.
+        shown: whether it is only shown to them yet, so that they can leave it to another account where they shall
+            choose one.
     """
     present = await find_present(db, sign_in, incoming)
     if present.user.is_anonymous:
@@ -192,10 +195,12 @@ async def _meet(
     row = await find_waiting(db, sign_in, incoming.names["authorization_id"], incoming.now)
     # Before the second factor: whoever signs in again shows that one again, too.
     if sure and row is not None and row["user_id"] in (None, present.user.id):
-        check_fresh(row, present.session, incoming.now)
+        check_session(row, present.session, incoming.now)
     await check_aal(db, sign_in, incoming, present)
-    if row is None:
+    if row is None or row["user_id"] not in (None, present.user.id):
         raise OAuthAuthorizationNotFound
+    if shown and SELECT_ACCOUNT in prompts_of(row):
+        return present, row
     return present, await _claim(db, sign_in, incoming, present, row)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from backstay.auth.grants.ask import check_enabled
 from backstay.auth.grants.client import DYNAMIC, find_client
 from backstay.auth.grants.consent import refuse
-from backstay.auth.grants.demand import find_waiting, is_fresh, is_silent
+from backstay.auth.grants.demand import SELECT_ACCOUNT, find_waiting, is_silent, suits
 from backstay.auth.grants.issue import longest
 from backstay.auth.pages.factor import factor_link
 from backstay.auth.pages.faults import Fault, explain
@@ -91,6 +91,7 @@ async def _show_consent(visit: Visit) -> Answer:
         life=_words(longest(visit.sign_in)),
         unchecked=await _is_unchecked(visit, asked["client"]["id"]),
         who=asked["user"]["email"] or visit.claims.get("phone"),
+        back=_consent_link(id) if SELECT_ACCOUNT in asked["prompt"].split() else "",
     )
 
 
@@ -153,7 +154,7 @@ async def may_go_on(visit: Visit, asked: sa.RowMapping | None) -> bool:
     except (TokenSessionNotFound, TokenUserNotFound):
         visit.leave()
         return False
-    return is_fresh(asked, present.session, incoming.now)
+    return suits(asked, present.session, incoming.now)
 
 
 async def _is_unchecked(visit: Visit, client_id: str) -> bool:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from backstay.auth.grants.demand import SELECT_ACCOUNT, is_of_another, prompts_of
 from backstay.auth.keys import SIGN_IN
 from backstay.auth.pages.consent import may_go_on, read_waiting
 from backstay.auth.pages.factor import factor_link, needs_factor, offers_keys
@@ -33,11 +34,15 @@ async def show_sign_in(visit: Visit) -> Answer:
     asked = await read_waiting(visit)
     if visit.is_signed_in and await may_go_on(visit, asked):
         return visit.go(choose_next(visit.sign_in, visit.next))
-    return sign_in_page(visit)
+    if asked is None:
+        return sign_in_page(visit)
+    other = is_of_another(asked, visit.welcome.caller.id) if visit.welcome.caller is not None else False
+    own = "" if other or SELECT_ACCOUNT in prompts_of(asked) else visit.claims.get("email", "")
+    return sign_in_page(visit, other=other, values={"email": asked["login_hint"] or own})
 
 
-def sign_in_page(visit: Visit, fault: Fault | None = None) -> Answer:
-    """The page, with what was wrong with what was sent."""
+def sign_in_page(visit: Visit, fault: Fault | None = None, **words: Any) -> Answer:
+    """The page, with what was wrong with what was sent, and what else it says."""
     settings = visit.sign_in.settings
     return visit.show(
         "sign-in",
@@ -46,6 +51,7 @@ def sign_in_page(visit: Visit, fault: Fault | None = None) -> Answer:
         providers=list_providers(visit.sign_in),
         by_email=settings.email_sign_in,
         may_sign_up=settings.sign_up,
+        **words,
     )
 
 
@@ -113,13 +119,18 @@ async def sign_up(visit: Visit) -> Answer:
 
 
 async def sign_out(visit: Visit) -> Answer:
-    """``POST /auth/sign-out``: this session ends; with ``scope=global`` all of the user's do."""
+    """``POST /auth/sign-out``: this session ends; with ``scope=global`` all of the user's do.
+
+    With ``next`` somebody else signs in, and goes on there.
+    """
     scope = "global" if visit.form.get("scope") == "global" else "local"
     if visit.is_signed_in:
         with suppress(TokenSessionNotFound, TokenUserNotFound):  # it is over already
             await visit.ask("POST", "/logout", query=f"scope={scope}")
+    asked = visit.next
     visit.leave()
-    return visit.go(link_to("sign-in"))
+    back = asked and choose_next(visit.sign_in, asked) == asked
+    return visit.go(link_to("sign-in") + (f"?{urlencode({'next': asked})}" if back else ""))
 
 
 # At a provider -------------------------------------------------------------------------------------------------

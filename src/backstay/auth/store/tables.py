@@ -363,6 +363,8 @@ def _oauth_authorizations(users: sa.Table) -> list[Any]:
         # What the client asks of the sign-in: no browser says it a second time.
         _text("prompt"),
         sa.Column("max_age", sa.Integer(), nullable=True),
+        _text("login_hint"),
+        _user(users, name="hinted_user_id", required=False),
         _moment("created_at", required=True),
         _moment("expires_at", required=True),
         _moment("decided_at"),

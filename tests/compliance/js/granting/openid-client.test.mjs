@@ -11,6 +11,7 @@ for (const algorithm of ['oidc', 'oauth2']) {
     const server = config.serverMetadata()
     assert.equal(server.issuer, issuer)
     assert.ok(server.supportsPKCE())
+    assert.deepEqual(server.prompt_values_supported, ['none', 'login', 'consent', 'select_account'])
     for (const name of ['authorization', 'token', 'revocation', 'introspection', 'userinfo', 'device_authorization', 'registration'])
       assert.ok(server[`${name}_endpoint`].startsWith(`${issuer}/oauth/`), name)
   })
@@ -101,9 +102,21 @@ test('a client that has its user sign in again', async () => {
   }
 })
 
+test('a client that asks for a certain user', async () => {
+  const [user, other] = [await member('hinted@example.com'), await member('another@example.com')]
+  const config = await discover(await register())
+  const { id_token: hint } = await logIn(config, user)
+  const { address, checks } = await begin(config, { id_token_hint: hint, login_hint: 'hinted@example.com', prompt: 'consent' })
+  const id = await asked(address)
+  await refused(other.auth.oauth.approveAuthorization(id), 401, 'reauthentication_needed')
+  const { redirect_url } = await good(user.auth.oauth.approveAuthorization(id))
+  const tokens = await library.authorizationCodeGrant(config, new URL(redirect_url), checks)
+  assert.equal(tokens.claims().email, 'hinted@example.com')
+})
+
 test('a request that cannot be is told to the client', async () => {
   const config = await discover(await register({ scope: 'openid invoices:open' }))
-  for (const [more, error] of [[{ scope: 'openid team' }, 'invalid_scope'], [{ prompt: 'none' }, 'login_required'], [{ prompt: 'none login' }, 'invalid_request'], [{ max_age: 'soon' }, 'invalid_request'], [{ code_challenge_method: 'plain' }, 'invalid_request']]) {
+  for (const [more, error] of [[{ scope: 'openid team' }, 'invalid_scope'], [{ prompt: 'none' }, 'login_required'], [{ prompt: 'none login' }, 'invalid_request'], [{ max_age: 'soon' }, 'invalid_request'], [{ id_token_hint: 'x' }, 'invalid_request'], [{ code_challenge_method: 'plain' }, 'invalid_request']]) {
     const { address, checks } = await begin(config, { scope: 'openid', ...more })
     const sent = await fetch(address, { redirect: 'manual' })
     const back = new URL(sent.headers.get('location'))
