@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds in which it must answer on a busy machine."""
 
 

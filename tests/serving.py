@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds in which a server must answer on a busy machine."""
 
 
@@ -110,7 +110,7 @@ class Serving:
         raise AssertionError(f"the application was not served:\n{self.log.read_text()}")
 
     def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/health/ready")
             return connection.getresponse().status == 200

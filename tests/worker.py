@@ -60,7 +60,7 @@ class Worker:
 
     def closes_spools(self) -> bool:
         """Whether it lets go of all of them. A client has its last byte a moment before the file is closed."""
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while self.spools() and time.monotonic() < until:
             time.sleep(0.02)
         return self.spools() == 0

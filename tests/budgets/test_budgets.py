@@ -303,7 +303,7 @@ def surroundings(**more: str) -> dict[str, str]:
 
 def imported() -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT], env=surroundings(), capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", IMPORT], env=surroundings(), capture_output=True, text=True, check=True, timeout=280
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -346,7 +346,7 @@ def test_idle_application_is_small(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     spend("memory", int(done.stdout) / 1024)

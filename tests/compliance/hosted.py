@@ -126,7 +126,7 @@ class Visitor:
 
 def mail(url: str, kind: str) -> dict[str, str]:
     """The last mail of a kind to Ada."""
-    for _ in range(200):
+    for _ in range(1200):
         mails: list[dict[str, str]] = httpx2.get(f"{url}/mailbox.json?to={ADA}").json()
         found = [each for each in mails if each["kind"] == kind]
         if found:

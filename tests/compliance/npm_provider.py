@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from compliance.install import JAVASCRIPT
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds in which the provider must answer on a busy machine."""
 
 

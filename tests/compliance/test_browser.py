@@ -26,7 +26,7 @@ def requests(node: str, environment: dict[str, str]) -> list[dict[str, Any]]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=280,
         check=True,
     )
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])

@@ -42,7 +42,7 @@ def run(node: str, session: Path, served: Served) -> None:
         env={**os.environ, **served.environment()},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

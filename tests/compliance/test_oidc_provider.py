@@ -95,7 +95,7 @@ def test_a_page_logs_in_by_supabase_js(
             env={**os.environ, **told},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=280,
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr + serving.log.read_text()

@@ -76,7 +76,7 @@ def run_python(block: Block, module: ModuleType, page: Path) -> None:
     code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     if block.mark == "alone":
         command = [sys.executable, "-c", block.text]
-        done = subprocess.run(command, env=_with_folder(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=_with_folder(), capture_output=True, text=True, timeout=280)
         assert done.returncode == 0, done.stdout + done.stderr
     if block.mark:
         return
@@ -95,7 +95,7 @@ def run_console(block: Block, folder: Path) -> None:
         command, _, expected = part.partition("\n")
         assert command.startswith("backstay "), f"only backstay's own commands are run, not {command!r}"
         done = subprocess.run(
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=280
         )
         printed = done.stdout + done.stderr
         assert matches(printed.strip(), expected.strip()), f"$ {command}\n{printed}\nis not\n{expected}"

@@ -18,7 +18,7 @@ from docs.test_docs import ROOT, Block, blocks, matches
 pytestmark = pytest.mark.processes
 
 END = "@@ the command has ended @@"
-PATIENCE = 40
+PATIENCE = 90
 COMMAND = re.compile(r"(?:.*\\\n)*.*\n")
 """A line, with those that it goes on in."""
 

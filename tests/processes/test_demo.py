@@ -50,7 +50,7 @@ class Demo:
     def paste(self) -> list[Any]:
         """What the printed curl lines answer."""
         lines = [line.strip() for line in self.printed.splitlines() if line.startswith("  curl")]
-        answers = [subprocess.run([*shlex.split(line), "-sf"], capture_output=True, timeout=30) for line in lines]
+        answers = [subprocess.run([*shlex.split(line), "-sf"], capture_output=True, timeout=60) for line in lines]
         return [json.loads(answer.stdout) for answer in answers]
 
 
@@ -82,7 +82,7 @@ def test_the_demo_serves_and_its_lines_work_as_pasted(demo: Callable[[], Demo]) 
     assert not any(row["notes"] for row in sent)
     assert sum(company_s.values()) > sum(own.values()) > 0
     first.process.send_signal(signal.SIGTERM)
-    assert first.process.wait(timeout=20) == 0, first.printed
+    assert first.process.wait(timeout=60) == 0, first.printed
     second = demo()
     assert "The data is there already." in second.printed
     assert second.paste()[0] == search

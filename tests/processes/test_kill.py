@@ -13,6 +13,7 @@ import pytest
 
 from behaviour.door import PUBLISHABLE, SECRET, SECRET_KEY, Door
 from fixtures import rows, workspace
+from in_time import Watch
 from serving import Serving
 
 pytestmark = pytest.mark.processes
@@ -36,15 +37,23 @@ class Writers:
         for thread in self._threads:
             thread.start()
 
+    def wait(self, many: int) -> None:
+        """Wait until so many rows were acknowledged."""
+        watch = Watch()
+        with watch:
+            while len(self.acknowledged) < many:
+                watch.check()
+                time.sleep(0.01)
+
     def join(self) -> int:
         """Wait until all have given up, and answer the first number that none of them used."""
         for thread in self._threads:
-            thread.join(30)
+            thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads)
         return self._next
 
     def _write(self, client: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             while True:
                 with self._lock:
@@ -75,6 +84,7 @@ def test_no_acknowledged_row_is_lost(database_url: str, tmp_path: Path) -> None:
         with Serving("compliance.program:app", database_url, tmp_path, settings) as serving:
             writers = Writers(serving.port, first)
             time.sleep(WRITING)
+            writers.wait(CLIENTS + 1)
             serving.kill()
             first = writers.join()
         assert len(writers.acknowledged) > CLIENTS
@@ -89,7 +99,7 @@ def test_no_acknowledged_row_is_lost(database_url: str, tmp_path: Path) -> None:
 
 def stored(port: int) -> set[int]:
     """The ids of all tags that there are."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", "/rest/v1/tags?select=id&id=gte.1000", headers={"apikey": SECRET_KEY})
         return {row["id"] for row in json.loads(connection.getresponse().read())}

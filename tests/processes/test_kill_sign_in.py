@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fixtures.club import PUBLISHABLE
+from in_time import Watch
 from serving import Serving
 from signing_in import PASSWORD, Club
 
@@ -28,7 +29,7 @@ REUSE = 1.0
 
 
 def ask(port: int, method: str, path: str, body: Any = None, *, token: str = PUBLISHABLE) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"apikey": PUBLISHABLE, "authorization": f"Bearer {token}", "content-type": "application/json"}
     with contextlib.closing(connection):
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -59,7 +60,7 @@ class Member:
 
     def join(self) -> None:
         assert self._thread is not None
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _refresh(self, port: int) -> None:
@@ -84,13 +85,17 @@ def test_sessions_survive_a_kill_and_families_stay_dead(database_url: str, tmp_p
     with Serving(PROGRAM, database_url, tmp_path, settings) as serving:
         members = [Member(serving.port, number) for number in range(MEMBERS)]
         serving.kill()
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         with Serving(PROGRAM, database_url, tmp_path, settings) as serving:
             # The token that was used last before the kill, its answer lost perhaps, brings its member in again.
             for member in members:
                 member.take(refresh(serving.port, member.tokens[-1]))
                 member.begin(serving.port)
             time.sleep(REFRESHING)
+            with Watch() as watch:
+                while any(len(member.tokens) < 2 * (number + 2) for member in members):
+                    watch.check()
+                    time.sleep(0.01)
             serving.kill()
             for member in members:
                 member.join()

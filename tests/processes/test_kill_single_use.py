@@ -52,7 +52,7 @@ class Held:
 
 
 def ask(port: int, use: Use) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
         connection.request(use.method, use.path, use.content, dict(use.headers))
         answer = connection.getresponse()

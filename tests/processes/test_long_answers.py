@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from behaviour.door import Door
 from fixtures import archive
+from in_time import in_time
 from serving import Serving
 from worker import Worker, memory
 
@@ -91,10 +91,10 @@ def test_head_of_a_large_answer(worker: Worker) -> None:
 
 def test_slow_clients_hold_no_connection_to_the_database(worker: Worker) -> None:
     clients = [worker.stalled("/entries") for _ in range(3)]
-    began = time.monotonic()
-    answer, _ = worker.ask("/entries?id=eq.7")
-    assert answer.status == 200
-    assert time.monotonic() - began < 5
+    for watch in in_time(5):
+        with watch:
+            answer, _ = worker.ask("/entries?id=eq.7")
+        assert answer.status == 200
     for client in clients:
         client.close()
 

@@ -35,7 +35,7 @@ app = Backstay("sqlite:///club.db", auth=Auth(User))
 
 
 def ask(port: int, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     content = None if body is None else json.dumps(body)
     connection.request(method, path, content, {"content-type": "application/json", **named})
@@ -53,7 +53,7 @@ def test_a_mail_of_development_is_found_in_the_mailbox(tmp_path: Path) -> None:
         port = serving.port
         status, _, text = ask(port, "POST", "/auth/v1/signup", {"email": "ada@example.com", "password": "seven horses"})
         assert status == 200, text
-        for _ in range(200):
+        for _ in range(1200):
             mails = json.loads(ask(port, "GET", "/mailbox.json?to=ada@example.com")[2])
             if mails:
                 break

@@ -36,6 +36,7 @@ from backstay.settings import Settings
 
 async def answer(request, caller):
     if request.path == "/slow":
+        Path("begun").touch()
         await asyncio.sleep(1)
     if request.path == "/loop":
         return Response(200, (), type(asyncio.get_running_loop()).__module__.encode())
@@ -83,7 +84,7 @@ class Running:
 
     def read(self, path: str) -> bytes:
         """What was answered; nothing where nobody did."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -114,7 +115,7 @@ def lives(process: int) -> bool:
     return False
 
 
-def until(condition: object, seconds: float = 10) -> None:
+def until(condition: object, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"
@@ -164,13 +165,13 @@ def test_workers_end_with_the_process_that_started_them(running: Running) -> Non
     assert running.ask() == 0
 
 
-def test_a_request_under_way_is_finished_before_the_server_stops(running: Running) -> None:
+def test_a_request_under_way_is_finished_before_the_server_stops(running: Running, tmp_path: Path) -> None:
     answered: list[int] = []
     asking = threading.Thread(target=lambda: answered.append(running.ask("/rest/v1/slow")))
     asking.start()
-    time.sleep(0.3)
+    until((tmp_path / "begun").exists)
     running.process.send_signal(signal.SIGTERM)
-    assert running.process.wait(timeout=10) == 0
+    assert running.process.wait(timeout=60) == 0
     asking.join()
     assert answered[0] != 0
     assert running.count("application stopped") == 2
@@ -189,7 +190,7 @@ def test_a_worker_that_cannot_start_again_does_not_stop_the_others(running: Runn
 def test_a_server_that_cannot_start_says_why_and_ends(tmp_path: Path) -> None:
     (tmp_path / "behind").touch()
     server = Running(tmp_path, workers=2)
-    assert server.process.wait(timeout=10) == 1
+    assert server.process.wait(timeout=60) == 1
     failed = next(line for line in server.lines() if line["event"] == "application failed to start")
     assert str(failed["error"]).endswith("The schema is behind.")
     assert failed["hint"] == "Run: backstay migrate apply"

@@ -41,7 +41,7 @@ def test_many_at_once_are_told_apart(served: Serving) -> None:
     def ask(number: int) -> None:
         name = ("ada", "cyd")[number % 2]
         site = ("/flask", "/django", "/django/async")[number % 3]
-        with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
             connection.request("GET", f"{site}/notes", headers={"authorization": f"Bearer {token(name)}"})
             answer = connection.getresponse()
             assert (answer.status, json.loads(answer.read())) == (200, SEEN[name])
@@ -52,22 +52,22 @@ def test_many_at_once_are_told_apart(served: Serving) -> None:
 
 def test_clients_who_leave_free_their_threads(served: Serving) -> None:
     for _ in range(3 * THREADS):
-        with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
             connection.request("GET", "/flask/endless")
             assert connection.getresponse().read(200_000)
-    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
         connection.request("GET", "/flask/open")
         assert connection.getresponse().read() == b"hello"
 
 
 def test_slow_upload_takes_no_thread(served: Serving) -> None:
-    uploads = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=20) for _ in range(2 * THREADS)]
+    uploads = [http.client.HTTPConnection("127.0.0.1", served.port, timeout=60) for _ in range(2 * THREADS)]
     for upload in uploads:
         upload.putrequest("POST", "/flask/size")
         upload.putheader("content-length", "10")
         upload.endheaders()
         upload.send(b"01234")
-    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
         connection.request("GET", "/flask/open")
         assert connection.getresponse().read() == b"hello"
     for upload in uploads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ import sqlalchemy as sa
 from backstay.dialects.sqlite.connect import SQLite
 from backstay.errors import StorageFull
 from backstay.settings import Settings
+from in_time import in_time
 
 pytestmark = pytest.mark.processes
 
@@ -127,9 +129,10 @@ def test_a_killed_process_loses_no_acknowledged_row(path: Path, life: float) -> 
     with program(WRITERS, f"sqlite:///{path}") as child:
         assert child.stdout is not None
         first = child.stdout.readline()  # writing has begun
+        lines = [first, *(child.stdout.readline() for _ in range(50))]
         time.sleep(life)
         os.kill(child.pid, signal.SIGKILL)
-        lines = [first, *child.stdout.read().splitlines()]
+        lines += child.stdout.read().splitlines()
     acknowledged = {(int(worker), int(number)) for worker, number in (line.split() for line in lines)}
     kept = rows_in(path)
     assert len(acknowledged) > 50
@@ -145,7 +148,7 @@ def test_several_processes_write_to_one_file(path: Path) -> None:
         program(COUNTING, f"sqlite:///{path}", "3") as three,
     ):
         for child in (one, two, three):
-            _, errors = child.communicate(timeout=60)
+            _, errors = child.communicate(timeout=100)
             assert child.returncode == 0, errors
     assert rows_in(path) == {(worker, number) for worker in (1, 2, 3) for number in range(320)}
 
@@ -156,7 +159,7 @@ def test_a_file_that_may_not_be_written_is_refused_at_start(path: Path) -> None:
     folder.chmod(0o755)
     path = Path(shutil.copy(path, folder))
     with program(READ_ONLY, f"sqlite:///{path}") as child:
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=100)
     shutil.rmtree(folder)
     assert output == f"refused: The database file {path} is read-only.\n", errors
 
@@ -215,36 +218,45 @@ SHARING = """
 
 
 def test_processes_take_turns_and_a_killed_one_holds_nobody_up(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/shared.db"
-    apsw.Connection(f"{tmp_path}/shared.db").execute("CREATE TABLE rows (worker INTEGER, number INTEGER)").close()
     program = textwrap.dedent(PREAMBLE) + textwrap.dedent(SHARING)
-    both = [subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE) for _ in range(2)]
-    try:
-        written = [0, 0]
-        for process in both:
-            assert process.stdout is not None
-            process.stdout.read(20)  # both are under way
-        for process in both:
-            assert process.stdout is not None
-            os.set_blocking(process.stdout.fileno(), False)
-            process.stdout.read()
-        deadline = time.monotonic() + 20
-        while min(written) < 200 and time.monotonic() < deadline:
-            time.sleep(0.05)
-            for place, process in enumerate(both):
+    for number, watch in enumerate(in_time(1.0)):
+        path = tmp_path / f"shared{number}.db"
+        apsw.Connection(str(path)).execute("CREATE TABLE rows (worker INTEGER, number INTEGER)").close()
+        words = [sys.executable, "-c", program, f"sqlite:///{path}"]
+        both = [subprocess.Popen(words, stdout=subprocess.PIPE) for _ in range(2)]
+        try:
+            for process in both:
                 assert process.stdout is not None
-                written[place] += len(process.stdout.read() or b"")
-        assert min(written) >= 200
-        assert max(written) < 4 * min(written), written
-        both[0].send_signal(signal.SIGKILL)
-        both[0].wait()
-        assert both[1].stdout is not None
-        both[1].stdout.read()
-        time.sleep(1)
-        assert len(both[1].stdout.read() or b"") > 20
-    finally:
-        for process in both:
-            process.kill()
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+                process.stdout.read(20)  # both are under way
+            for process in both:
+                written_by(process)
+            written = [0, 0]
+            with watch:
+                while min(written) < 200:
+                    watch.check()
+                    time.sleep(0.05)
+                    written = [had + written_by(process) for had, process in zip(written, both, strict=True)]
+            both[0].send_signal(signal.SIGKILL)
+            both[0].wait()
+            written_by(both[1])
+            alone = 0
+            with watch:
+                while alone <= 20:
+                    watch.check()
+                    time.sleep(0.05)
+                    alone += written_by(both[1])
+            if max(written) >= 4 * min(written):
+                watch.took = math.inf  # one had the turn for too long
+        finally:
+            for process in both:
+                process.kill()
+                process.wait()
+                assert process.stdout is not None
+                process.stdout.close()
+
+
+def written_by(process: subprocess.Popen[bytes]) -> int:
+    """How many rows it has told of since it was asked last."""
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return len(process.stdout.read() or b"")

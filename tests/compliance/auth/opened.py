@@ -12,7 +12,7 @@ from compliance.auth.program import POST, SITE
 from fixtures import club
 from signing_in import Club
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def run(node: str, session: Path, opened: Opened, **told: str) -> None:
         env={**os.environ, **opened.environment(), **told},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

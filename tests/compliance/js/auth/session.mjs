@@ -40,7 +40,7 @@ export async function refused(answer, status, code, message = undefined) {
 
 /** The last letter of a kind to an address, when so many have come. */
 export async function letter(to, kind, number = 1) {
-  for (let waited = 0; waited < 10_000; waited += 20) {
+  for (let waited = 0; waited < 60_000; waited += 20) {
     const lines = (await readFile(told.CLUB_POST, 'utf8')).split('\n').filter(Boolean).map((line) => JSON.parse(line))
     const found = lines.filter((each) => each.to === to && each.kind === kind)
     if (found.length >= number) return found.at(-1)
