@@ -69,6 +69,10 @@ class Books:
         """Where it sends a browser."""
         return self._start(self.id)
 
+    def ask(self, **more: str) -> str:
+        """Where it sends a browser of which it asks more."""
+        return f"{self.start}&{urlencode(more)}"
+
     def introduce(self, name: str) -> str:
         """Register itself under a name of its own: where it sends a browser then."""
         said = {"client_name": name, "redirect_uris": [self.callback]}
@@ -196,6 +200,62 @@ def test_somebody_lets_a_program_and_a_device_act_for_them(
         page.goto(books.introduce("A" + "h" * 40))
         expect(page.locator("main")).to_contain_text("This program has registered itself.")
         visitor.shoot("consent-unchecked")
+        assert visitor.refused == []
+    visitor.context.close()
+
+
+@SCRIPTS
+def test_a_program_asks_for_a_fresh_sign_in(
+    chromium: Browser, database_url: str, tmp_path: Path, scripts: bool
+) -> None:
+    visitor = Visitor(chromium, tmp_path, scripts=scripts)
+    page = visitor.page
+    with developed(tmp_path, "--database", database_url) as url, client_of(url) as books:
+        page.goto(books.ask(prompt="none"))
+        page.wait_for_url("http://localhost:*/home?*")
+        assert query_of(page.url)["error"] == "login_required"
+        page.goto(books.ask(login_hint=ADA))
+        visitor.sees("Sign in")
+        expect(page.get_by_label("E-mail address")).to_have_value(ADA)
+        expect(page.get_by_label("Password")).to_be_focused()
+        page.get_by_role("link", name="Create an account").click()
+        page.get_by_label("E-mail address").fill(ADA)
+        page.get_by_label("Password").fill(PASSWORD)
+        visitor.press("Create an account")
+        page.get_by_label("Code").fill(mail(url, "confirmation")["code"])
+        visitor.press("Go on")
+        visitor.sees("Books asks to act for you")
+        visitor.press("Allow")
+        page.wait_for_url("http://localhost:*/home?*")
+
+        # Nothing is to be seen on the way, though the browser goes by our pages.
+        page.goto(books.ask(prompt="none"))
+        page.wait_for_url("http://localhost:*/home?*")
+        books.redeem(page.url)
+
+        # The session does not do; the form that takes its place leads back to the program.
+        page.goto(books.ask(prompt="login"))
+        visitor.sees("Sign in")
+        expect(page.locator("main")).to_contain_text("asks you to sign in again")
+        expect(page.get_by_label("E-mail address")).to_have_value(ADA)
+        visitor.shoot("sign-in-again")
+        page.get_by_label("Password").fill("eight brown horses")
+        visitor.press("Sign in")
+        expect(page.get_by_role("alert")).to_have_text("The e-mail address or the password is not right.")
+        visitor.sign_in()
+        page.wait_for_url("http://localhost:*/home?*")
+        books.redeem(page.url)
+
+        page.goto(books.ask(prompt="select_account"))
+        visitor.sees("Books asks to act for you")
+        visitor.shoot("consent-choice")
+        visitor.press("Use another account")
+        visitor.sees("Sign in")
+        visitor.sign_in()
+        visitor.sees("Books asks to act for you")
+        visitor.press("Allow")
+        page.wait_for_url("http://localhost:*/home?*")
+        books.redeem(page.url)
         assert visitor.refused == []
     visitor.context.close()
 
