@@ -12,6 +12,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from granting import CALLBACK, DEVICE, ISSUER, PUBLIC_URL, VERIFIER, Client, Granting, query_of
+from signing_in import PASSWORD
 
 INVOICES = f"{PUBLIC_URL}/rest/v1/invoices?select=id&order=id"
 
@@ -53,6 +54,29 @@ def test_it_logs_a_user_in(granting: Granting, method: str) -> None:
     rows = [{"id": 2}, {"id": 3}]
     # A client without a secret learns nothing of tokens.
     assert granting.run(log_in()) == [rows, rows, None if method == "none" else True, 401]
+
+
+@pytest.mark.parametrize("asked", [{"prompt": "login"}, {"max_age": 0}])
+def test_it_has_a_user_sign_in_again(granting: Granting, asked: dict[str, Any]) -> None:
+    old, client = granting.sign_up("ada@example.com"), granting.client()
+
+    async def log_in() -> list[Any]:
+        words = {"redirect_uri": CALLBACK, "scope": "invoices:open", "code_challenge_method": "S256"}
+        async with opened(granting, client, **words) as (library, ends):
+            where = ends["authorization_endpoint"]
+            url, state = library.create_authorization_url(where, code_verifier=VERIFIER, **asked)
+            sent = await library.request("GET", url, withhold_token=True)
+            id = query_of(sent.headers["location"])["authorization_id"]
+            path = f"/auth/v1/oauth/authorizations/{id}/consent"
+            refused = await granting.asking("POST", path, {"action": "approve"}, key=old)
+            body = {"email": "ada@example.com", "password": PASSWORD}
+            entered = (await granting.asking("POST", "/auth/v1/token?grant_type=password", body)).json
+            approved = await granting.asking("POST", path, {"action": "approve"}, key=entered["access_token"])
+            words = {"authorization_response": approved.json["redirect_url"], "state": state}
+            await library.fetch_token(ends["token_endpoint"], code_verifier=VERIFIER, **words)
+            return [refused.json["code"], (await library.get(INVOICES)).json()]
+
+    assert granting.run(log_in()) == ["reauthentication_needed", [{"id": 2}, {"id": 3}]]
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
