@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from fixtures.agency import SECRET_KEY
 from granting import CALLBACK, ISSUER, VERIFIER, Granting, challenge_of, error_of, query_of
 from in_time import in_time
+from signing_in import Clock
 
 
 def test_a_client_acts_for_a_user_who_allows_it(granting: Granting) -> None:
@@ -161,6 +163,18 @@ def test_a_code_and_a_question_are_soon_over(granting: Granting) -> None:
     id = granting.asked(client)
     granting.backdate(asked, "expires_at", minutes=10, seconds=1)
     assert granting.decide(ada, id).json["code"] == "oauth_authorization_not_found"
+
+
+def test_a_question_that_nobody_decided_is_forgotten_after_a_day(granting: Granting, clock: Clock) -> None:
+    client, asked = granting.client(), granting.tables.oauth_authorizations
+    for _ in range(2):
+        granting.asked(client)
+        clock.pass_by(timedelta(days=2))
+    last = granting.asked(client)
+    front = granting.app.assembly.sign_in
+    assert front is not None
+    granting.run(front.sign_in.finish())
+    assert [str(row[0]) for row in granting.rows(sa.select(asked.c.id))] == [last]
 
 
 def test_a_question_is_decided_once_and_by_one_user(granting: Granting) -> None:

@@ -65,6 +65,8 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
     except OAuthError as error:
         told = {"error": error.error, "error_description": error.message}
         return redirect(answer_address(sign_in, address, asked.get("state"), told), 302)
+    # Not within the session in which this is kept: whatever is begun there would be a part of it.
+    sign_in.tidy(incoming.now)
     async with sign_in.session() as db:
         id = await keep(
             db,
@@ -95,7 +97,6 @@ async def keep(db: AsyncSession, sign_in: SignIn, incoming: Incoming, client: Cl
         client: which.
         more: further columns.
     """
-    sign_in.tidy(incoming.now)
     id, now = uuid4(), incoming.now
     values = {"id": id, "client_id": client.id, "created_at": now, "expires_at": now + DECISION_LIFE, **more}
     await db.execute(sa.insert(sign_in.tables.oauth_authorizations).values(values))
