@@ -114,7 +114,7 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         letter = await mail_code(
             db, sign_in, incoming, user, Purpose.SIGN_UP, email, redirect_to, flow_id=flow_id, password=password
         )
-        return await tell_user(db, sign_in, user.id)
+        return await _show(db, sign_in, incoming, user, asked, is_new=known is None)
 
     try:
         async with sign_in.session() as db:
@@ -151,7 +151,7 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         await _leave_open(db, sign_in, incoming, known)
         if proven_later:
             sent = await make_code(db, sign_in, incoming, user, Purpose.PHONE, phone, password=password)
-            found = await tell_user(db, sign_in, user.id)
+            found = await _show(db, sign_in, incoming, user, asked, is_new=known is None)
         else:
             await prove_phone(db, sign_in, incoming, user)
             found = await enter(db, sign_in, incoming, user, "password")
@@ -198,20 +198,41 @@ async def _make(
     return user
 
 
+async def _show(
+    db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, asked: SignUp, *, is_new: bool
+) -> dict[str, Any]:
+    """A user who is to prove their address. What another sign-up with it said is not for whoever comes next."""
+    if not is_new:
+        return _pretend(incoming, user.email if asked.email else None, asked.data, phone=user.phone or "")
+    return {**await tell_user(db, sign_in, user.id), "created_at": moment(incoming.now)}
+
+
 def _pretend(incoming: Incoming, email: str | None, data: Metadata | None, *, phone: str = "") -> dict[str, Any]:
     """A user who is not there, as a new one would be shown: nobody learns whose addresses are known here."""
-    at = moment(incoming.now)
+    at, id = moment(incoming.now), str(uuid4())
     provider = "email" if email else "phone"
+    address = {"email": email} if email else {}
+    identity = {
+        "identity_id": str(uuid4()),
+        "id": id,
+        "user_id": id,
+        "identity_data": {"sub": id, provider: email or phone, "email_verified": False, "phone_verified": False},
+        "provider": provider,
+        "last_sign_in_at": at,
+        "created_at": at,
+        "updated_at": at,
+        **address,
+    }
     return {
-        "id": str(uuid4()),
+        "id": id,
         "aud": "authenticated",
         "role": "authenticated",
         "email": email or "",
-        "phone": phone,
+        "phone": "" if email else phone,
         "confirmation_sent_at": at,
         "app_metadata": {"provider": provider, "providers": [provider]},
         "user_metadata": dict(data or {}),
-        "identities": [],
+        "identities": [identity],
         "created_at": at,
         "updated_at": at,
         "is_anonymous": False,
