@@ -209,3 +209,37 @@ def test_every_sign_up_with_an_address_is_answered_alike(club: Club, asked: dict
     third = club.ask("POST", "/signup", said).json
     assert shape(first) == shape(third)
     assert shape({**first, "user_metadata": {"name": "Nobody"}}) == shape(second)
+
+
+def test_what_a_stranger_says_of_somebody_keeps_nobody_out(club: Club) -> None:
+    # Tokens tell it; one that was too long was refused wherever its user went.
+    most = {"name": "\u4e2d" * 600, "about": "a" * 400}
+    club.sign_up("ada@example.com", STRANGERS, data=most)
+    club.ask("POST", "/otp", {"email": "ada@example.com"})
+    entered = fragment(club.ask("GET", path_of(club.mail("ada@example.com", "magic_link").link)))
+    assert club.ask("GET", "/user", token=entered["access_token"]).status == 200
+    more = {"data": {"about": "a" * 500}}
+    asked = [
+        club.ask("POST", "/signup", {"email": "bob@example.com", "password": OWNERS, "data": {**most, **more["data"]}}),
+        club.ask("POST", "/otp", {"email": "bob@example.com", "data": {**most, **more["data"]}}),
+        club.ask("PUT", "/user", more, token=entered["access_token"]),
+        club.ask("PUT", f"/admin/users/{user_id(club)}", {"user_metadata": more["data"]}, key=SECRET_KEY),
+    ]
+    assert [(each.status, each.json["error_code"]) for each in asked] == [(400, "validation_failed")] * 4
+    assert len(club.rows(sa.select(club.tables.users))) == 1
+
+
+def user_id(club: Club) -> str:
+    """The id of the only user."""
+    return str(club.rows(sa.select(club.tables.users.c.id))[0][0])
+
+
+def test_a_provider_that_says_too_much_keeps_nobody_out(linking: Club, issuer: Issuer) -> None:
+    claims = {**issuer.claims({}), "name": "Ada", "picture": "data:image/png;base64," + "A" * 6000, "locale": "en"}
+    body = {"provider": "keycloak", "id_token": sign(claims)}
+    entered = linking.ask("POST", "/token?grant_type=id_token", body)
+    assert entered.status == 200, entered.body
+    user = linking.ask("GET", "/user", token=entered.json["access_token"])
+    assert user.status == 200, user.body
+    assert (user.json["user_metadata"]["name"], user.json["user_metadata"]["locale"]) == ("Ada", "en")
+    assert "picture" not in user.json["user_metadata"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from backstay.auth.store.user_row import UserRow, change, find_by_id
 from backstay.errors import NotNullViolation, RequestError, UserNotFound, ValidationFailed
 from backstay.schema.kind import kind_of
 from backstay.schema.python_value import python_value
+
+MOST_SAID: Final = 4096
+"""Bytes of what a user says of themselves: it is in every token, and one of more than 8192 is not read."""
 
 
 async def make_user(
@@ -94,8 +98,9 @@ def read_profile(sign_in: SignIn, said: Mapping[str, Any]) -> dict[str, Any]:
     """What ``said`` says of the columns of the profile.
 
     Raises:
-        ValidationFailed: a value is none of the column's type.
+        ValidationFailed: a value is none of the column's type, or it is all too much.
     """
+    check_size(said)
     found: dict[str, Any] = {}
     for column in sign_in.auth.profile:
         name, kind = column.key, column.type
@@ -106,6 +111,21 @@ def read_profile(sign_in: SignIn, said: Mapping[str, Any]) -> dict[str, Any]:
             except RequestError as error:
                 raise ValidationFailed(f"{name}: {error.message}") from None
     return found
+
+
+def check_size(said: Mapping[str, Any]) -> None:
+    """Refuse metadata that would make tokens longer than any is read: whose they are could not even change that.
+
+    Raises:
+        ValidationFailed: it is too much.
+    """
+    if not fits(said):
+        raise ValidationFailed(f"User metadata cannot be longer than {MOST_SAID} bytes of JSON")
+
+
+def fits(said: Mapping[str, Any]) -> bool:
+    """Whether metadata leaves tokens short enough; it is as long as tokens write it."""
+    return len(json.dumps(said)) <= MOST_SAID
 
 
 def merge(known: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,9 +139,11 @@ async def change_data(
     """Change what a user says of themselves, and the columns of the profile with it.
 
     Raises:
-        ValidationFailed: a column of the profile cannot take its value.
+        ValidationFailed: a column of the profile cannot take its value, or it is all too much.
     """
-    await change(db, sign_in.tables, user.id, incoming.now, user_metadata=merge(user.user_metadata, data))
+    merged = merge(user.user_metadata, data)
+    check_size(merged)
+    await change(db, sign_in.tables, user.id, incoming.now, user_metadata=merged)
     if any(column.key in data for column in sign_in.auth.profile):
         row = await db.get_one(sign_in.user, user.id)
         fill_profile(sign_in, row, data)

@@ -13,7 +13,7 @@ from backstay.auth.oidc.profile import Profile
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave
-from backstay.auth.steps.users import make_identity
+from backstay.auth.steps.users import fits, make_identity
 from backstay.auth.store import identities
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, hold, identities_of, readdress
 from backstay.errors import BackstayError, UserBanned, UserNotFound
@@ -74,8 +74,12 @@ async def confirm(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: U
 
 
 def said_of(profile: Profile) -> dict[str, Any]:
-    """What a new user's metadata begin with."""
-    return {name: value for name, value in profile.data.items() if name != "custom_claims"}
+    """What a new user's metadata begin with: of a profile that says too much, what fits."""
+    found: dict[str, Any] = {}
+    for name, value in profile.data.items():
+        if name != "custom_claims" and fits({**found, name: value}):
+            found[name] = value
+    return found
 
 
 def _has_proven_address(sign_in: SignIn, user: UserRow, held: Sequence[sa.RowMapping]) -> bool:
