@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from backstay import OIDC
+from backstay.auth.password.hashes import make_hash
 from fixtures.club import SECRET_KEY
 from granting import Granting
 from issuer import CLIENT, SECRET, Issuer, sign
@@ -243,3 +244,12 @@ def test_a_provider_that_says_too_much_keeps_nobody_out(linking: Club, issuer: I
     assert user.status == 200, user.body
     assert (user.json["user_metadata"]["name"], user.json["user_metadata"]["locale"]) == ("Ada", "en")
     assert "picture" not in user.json["user_metadata"]
+
+
+def test_a_session_tells_no_easy_password(club: Club) -> None:
+    # A hash that was imported may be of any.
+    thief = club.member()
+    easy = club.tables.credentials.update().values(password=make_hash("password1"))
+    club.execute(easy)
+    tried = [club.ask("PUT", "/user", {"password": each}, token=thief.token) for each in ("password", "password1")]
+    assert [each.json["error_code"] for each in tried] == ["weak_password", "weak_password"]

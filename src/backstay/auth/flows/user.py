@@ -15,7 +15,7 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
-from backstay.auth.steps.choose import choose_password
+from backstay.auth.steps.choose import check_choice, choose_password
 from backstay.auth.steps.entry import forget_begun, forget_linking, leave, tell_user
 from backstay.auth.steps.mailing import (
     change_letters,
@@ -173,9 +173,12 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
         await _use_nonce(sign_in, incoming, user, asked.nonce)
     elif sign_in.settings.secure_password_change and present.session["created_at"] < incoming.now - FRESH:
         raise ReauthenticationNeeded
+    context = [each for each in (user.email, user.phone) if each]
+    # First, or whoever has somebody's session could try one easy password after the other, and change none.
+    await check_choice(sign_in, password, context=context)
     if user.password is not None and (await sign_in.hashing.check(password, user.password)).matches:
         raise SamePassword
-    kept = await choose_password(sign_in, password, context=[each for each in (user.email, user.phone) if each])
+    kept = await choose_password(sign_in, password, context=context)
     async with sign_in.session() as db:
         await change(db, sign_in.tables, user.id, incoming.now, password=kept, password_changed_at=incoming.now)
         await end_others(db, sign_in, incoming, present, by="password")
