@@ -15,6 +15,7 @@ from joserfc.jwk import KeySet
 
 from backstay.auth.signing.key import write_members
 from backstay.auth.signing.rotate import rotate
+from fixtures.agency import SECRET_KEY
 from granting import CALLBACK, Granting, query_of
 from signing_in import PASSWORD, Clock
 
@@ -132,6 +133,22 @@ def test_the_second_factor_is_shown_again_too(granting: Granting, clock: Clock) 
     fresh = enter(granting)
     assert approve(granting, fresh, id) == (401, "insufficient_aal")
     assert approve(granting, prove(fresh), id) == (200, "")
+
+
+def test_the_proof_of_a_new_address_is_no_sign_in(granting: Granting) -> None:
+    granting.sign_up(ADA)
+    client = granting.client()
+    asked = [granting.asked(client, **more) for more in ({"prompt": "login"}, {"max_age": "0"}, {"max_age": "900"}, {})]
+    for kind in ("email_change_current", "email_change_new"):
+        body = {"type": kind, "email": ADA, "new_email": BOB}
+        link = granting.ask("POST", "/auth/v1/admin/generate_link", body, key=SECRET_KEY).json
+        shown = {"type": "email_change", "token_hash": link["hashed_token"]}
+        proven = granting.ask("POST", "/auth/v1/verify", shown)
+    # Whoever had a session could have named the address: the session that its proof begins is worth no more.
+    ada = proven.json["access_token"]
+    assert [approve(granting, ada, id) for id in asked] == [STALE, STALE, STALE, (200, "")]
+    fresh = enter(granting, BOB)
+    assert [approve(granting, fresh, id) for id in asked[:3]] == [(200, "")] * 3
 
 
 def test_a_fresh_sign_in_is_its_users_alone(granting: Granting) -> None:

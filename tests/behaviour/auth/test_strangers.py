@@ -111,6 +111,33 @@ def test_no_identity_is_linked_by_a_session_that_was_ended(linking: Club, issuer
     assert len(club.rows(sa.select(club.tables.identities))) == 1
 
 
+@pytest.mark.parametrize("way", ["phone", "mail", "mail, PKCE", "identity", "identity, PKCE", "ID token"])
+def test_the_proof_of_what_a_thief_has_chosen_is_no_sign_in(linking: Club, issuer: Issuer, way: str) -> None:
+    club, thief = linking, linking.member()
+    code, pkce = "", PKCE if way.endswith("PKCE") else {}
+    match way.partition(",")[0]:
+        case "phone":
+            club.ask("PUT", "/user", {"phone": PHONE}, token=thief.token)
+            shown = {"type": "phone_change", "phone": PHONE, "token": club.text(PHONE)}
+            assert club.ask("POST", "/verify", shown).status == 200
+        case "mail":
+            club.ask("PUT", "/user", {"email": "thief@example.com", **pkce}, token=thief.token)
+            came = club.ask("GET", path_of(club.mail("thief@example.com").link))
+            code = query(came).get("code", "")
+        case "identity":
+            came = club.ask("GET", f"/callback?{begin_linking(club, issuer, thief, **pkce)}", key=None)
+            code = query(came).get("code", "")
+        case "ID token":
+            body = {"provider": "keycloak", "id_token": sign(issuer.claims({})), "link_identity": True}
+            assert club.ask("POST", "/token?grant_type=id_token", body, token=thief.token).status == 200
+    if pkce:
+        body = {"auth_code": code, "code_verifier": "v" * 43}
+        assert club.ask("POST", "/token?grant_type=pkce", body).status == 200
+    sessions = club.tables.sessions
+    found = sa.select(sessions.c.signed_in).order_by(sessions.c.created_at)
+    assert [row[0] for row in club.rows(found)] == [True, False]
+
+
 @pytest.mark.asvs("3.7.2")
 @pytest.mark.parametrize(
     "asked", ["https://3232235777\u4e2d.club.example/", "https://www.club.example/\u4e2d?a=\u00fc"]

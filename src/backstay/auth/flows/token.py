@@ -246,7 +246,9 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
                 return linked
             user, letter = linked
             letters.extend([letter] if letter is not None else [])
-        session = await enter(db, sign_in, incoming, user, found["method"], provider=found["provider"])
+        method, provider = found["method"], found["provider"]
+        by_change = method == "email_change" or found["linked_user_id"] is not None
+        session = await enter(db, sign_in, incoming, user, method, provider=provider, by_change=by_change)
         return {**session, **left.tokens}
 
     entered = await sign_in.settle(work)

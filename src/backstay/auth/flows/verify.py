@@ -44,6 +44,7 @@ _METHODS: Final[Mapping[Purpose, str]] = {
     Purpose.PHONE: "otp",
     Purpose.PHONE_CHANGE: "otp",
 }
+_CHANGES: Final = (Purpose.EMAIL_CHANGE_CURRENT, Purpose.EMAIL_CHANGE_NEW, Purpose.PHONE_CHANGE)
 _HALF: Final = {
     "msg": "Confirmation link accepted. Please proceed to confirm link sent to the other email",
     "code": "200",
@@ -134,8 +135,10 @@ async def _take(
     proven = await _prove(db, sign_in, incoming, row)
     if not isinstance(proven, UserRow):
         return proven
-    method = _METHODS[Purpose(row["purpose"])]
-    return await enter(db, sign_in, incoming, proven, "otp" if typed and method == "magiclink" else method)
+    purpose = Purpose(row["purpose"])
+    method = _METHODS[purpose]
+    told = "otp" if typed and method == "magiclink" else method
+    return await enter(db, sign_in, incoming, proven, told, by_change=purpose in _CHANGES)
 
 
 async def _prove(

@@ -118,12 +118,13 @@ def suits(asked: sa.RowMapping, session: sa.RowMapping, now: datetime) -> bool:
     """
     if is_of_another(asked, session["user_id"]):
         return False
-    began: datetime = session["created_at"]
-    if began >= asked["created_at"]:
+    again, most = LOGIN in prompts_of(asked), asked["max_age"]
+    if not again and most is None:
         return True
-    if LOGIN in prompts_of(asked):
+    began: datetime = session["created_at"]
+    if not session["signed_in"]:
         return False
-    return asked["max_age"] is None or began + timedelta(seconds=asked["max_age"]) >= now
+    return began >= asked["created_at"] or (not again and began + timedelta(seconds=most) >= now)
 
 
 async def find_waiting(db: AsyncSession, sign_in: SignIn, id: str, now: datetime) -> sa.RowMapping | None:

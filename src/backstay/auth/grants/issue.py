@@ -150,7 +150,8 @@ async def tell_tokens(
         told |= {"nonce": nonce} if nonce else {}
         if user_session_id is not None:
             there = await sessions.find(db, sign_in.tables, user_session_id, user.id)
-            told |= {"auth_time": int(there["created_at"].timestamp())} if there is not None else {}
+            if there is not None and there["signed_in"]:
+                told["auth_time"] = int(there["created_at"].timestamp())
         found["id_token"] = sign_in.signer.sign(told, now=incoming.now.timestamp())
     return found
 

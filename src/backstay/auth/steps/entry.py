@@ -31,6 +31,7 @@ async def enter(
     *,
     provider: str | None = None,
     aal: int = 1,
+    by_change: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
     """Begin a session of a user.
@@ -42,6 +43,8 @@ async def enter(
         method: what they proved themselves by, as ``amr`` tells it: ``password``, ``otp``, ``magiclink``, ``oauth`` ...
         provider: whose word was taken.
         aal: how many factors that proves.
+        by_change: whether they proved a new address or identity. That does not show who they are: it was they who
+            named it, in the session that they had.
         more: further columns of the session.
 
     Returns:
@@ -60,11 +63,7 @@ async def enter(
         raise UserBanned().of(user.id)
     await sign_in.revocations.refresh()
     if sign_in.settings.single_session:
-        kept = sign_in.tables.sessions.c
-        own = sa.and_(kept.user_id == user.id, kept.client_id.is_(None))
-        count = await leave(db, sign_in, incoming, own, by="newer")
-        if count:
-            await note(db, sign_in, incoming, "signed_out", user.id, {"scope": "newer", "sessions": count})
+        await _leave_older(db, sign_in, incoming, user.id)
     proof = {"method": method, "timestamp": int(incoming.now.timestamp())}
     row = await sessions.begin(
         db,
@@ -73,6 +72,7 @@ async def enter(
         incoming.now,
         aal=aal,
         amr=[{**proof, "provider": provider} if provider else proof],
+        signed_in=not by_change,
         address=incoming.address or None,
         user_agent=incoming.user_agent[:_LONGEST] or None,
         **more,
@@ -80,6 +80,14 @@ async def enter(
     await know(db, sign_in, incoming, held)
     await note(db, sign_in, incoming, "signed_in", user.id, {"method": method, "session_id": str(row["id"])})
     return await tell_session(db, sign_in, incoming, row)
+
+
+async def _leave_older(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any) -> None:
+    kept = sign_in.tables.sessions.c
+    own = sa.and_(kept.user_id == user_id, kept.client_id.is_(None))
+    count = await leave(db, sign_in, incoming, own, by="newer")
+    if count:
+        await note(db, sign_in, incoming, "signed_out", user_id, {"scope": "newer", "sessions": count})
 
 
 async def leave(

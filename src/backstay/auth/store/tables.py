@@ -170,6 +170,8 @@ def _sessions(users: sa.Table) -> list[Any]:
         _user(users),
         sa.Column("aal", sa.Integer(), nullable=False, default=1),
         _json("amr", required=True),
+        # Whether it began by signing in; else by the proof of what was only then to become a way to do so.
+        sa.Column("signed_in", sa.Boolean(), nullable=False, default=True),
         # Which of the session's refresh tokens is the one to use next.
         sa.Column("generation", sa.Integer(), nullable=False, default=0),
         _moment("refreshed_at", required=True),

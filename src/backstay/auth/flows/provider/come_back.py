@@ -187,7 +187,8 @@ async def _hand_over(
 ) -> str | BackstayError:
     if row["challenge"] is not None:
         return await _give_code(db, sign_in, incoming, row, user.id, arrival, None)
-    session = await enter(db, sign_in, incoming, user, "oauth", provider=arrival.profile.provider)
+    by_change, provider = row["linked_user_id"] is not None, arrival.profile.provider
+    session = await enter(db, sign_in, incoming, user, "oauth", provider=provider, by_change=by_change)
     return add_session(row["redirect_to"], {**session, **Parcel.of(arrival.tokens).tokens})
 
 

@@ -111,7 +111,8 @@ async def _enter(sign_in: SignIn, incoming: Incoming, profile: Profile, user_id:
                 letters.extend([letter] if letter is not None else [])
                 return EmailNeedsVerification()
         letters.extend([letter] if letter is not None else [])
-        return await enter(db, sign_in, incoming, user, "oauth", provider=profile.provider)
+        by_change, provider = user_id is not None, profile.provider
+        return await enter(db, sign_in, incoming, user, "oauth", provider=provider, by_change=by_change)
 
     try:
         entered: dict[str, Any] = await settle_twice(sign_in, work)
