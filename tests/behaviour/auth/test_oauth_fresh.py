@@ -263,6 +263,32 @@ def test_the_id_token_tells_the_time_of_the_sign_in(database_url: str, tmp_path:
         assert told(renewed, max_age="900") == pytest.approx(began, abs=5)
 
 
+def test_the_id_token_tells_by_how_many_factors(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    write_members(file, rotate([], now=time.time(), lifetime=timedelta(hours=1)))
+    with Granting(database_url, signing_keys=str(file)) as granting:
+        ada, client = granting.sign_up(ADA), granting.client(scope="openid invoices:read")
+        keys = KeySet.import_key_set(granting.ask("GET", "/auth/v1/.well-known/jwks.json").json)
+
+        def told(token: str, **more: str) -> dict[str, Any]:
+            given = granting.tokens(client, token, **more)
+            again = granting.refresh(client, given["refresh_token"]).json["id_token"]
+            assert not {"acr", "auth_time"} & set(jwt.decode(again, keys).claims), "nobody signed in for it"
+            return dict(jwt.decode(given["id_token"], keys).claims)
+
+        # It is asked for as what would be nice to have (OpenID Connect Core 5.5.1.1), and told as it is.
+        assert told(ada)["acr"] == told(ada, acr_values="aal2")["acr"] == "aal1"
+        made = granting.ask("POST", "/auth/v1/factors", {"factor_type": "totp", "friendly_name": ""}, key=ada).json
+        path, app = f"/auth/v1/factors/{made['id']}", pyotp.TOTP(made["totp"]["secret"])
+        challenge = granting.ask("POST", f"{path}/challenge", {}, key=ada).json["id"]
+        proof = {"challenge_id": challenge, "code": app.at(time.time())}
+        sure = granting.ask("POST", f"{path}/verify", proof, key=ada).json["access_token"]
+        assert told(sure)["acr"] == "aal2"
+        server = granting.ask("GET", "/auth/v1/.well-known/openid-configuration").json
+        assert server["acr_values_supported"] == ["aal1", "aal2"]
+        assert set(told(sure, nonce="a nonce")) <= set(server["claims_supported"])
+
+
 @pytest.mark.parametrize("document", ["oauth-authorization-server", "openid-configuration"])
 def test_what_can_be_asked_is_told(granting: Granting, document: str) -> None:
     told = granting.ask("GET", f"/auth/v1/.well-known/{document}").json

@@ -8,7 +8,7 @@ from backstay.about import __version__
 from backstay.auth.grants.ask import check_enabled
 from backstay.auth.grants.client import PUBLIC
 from backstay.auth.grants.demand import PROMPTS
-from backstay.auth.grants.issue import CLAIMS
+from backstay.auth.grants.issue import CLAIMS, LEVELS
 from backstay.auth.grants.metadata import GRANT_TYPES, METHODS
 from backstay.auth.grants.scopes import OPENID, offered
 from backstay.auth.protocol.answer import Answer
@@ -134,7 +134,7 @@ def _describe_server(sign_in: SignIn) -> dict[str, Any]:
         "request_uri_parameter_supported": False,
     }
     if OPENID in scopes:
-        found["claims_supported"] = list(CLAIMS)
+        found |= {"claims_supported": list(CLAIMS), "acr_values_supported": list(LEVELS)}
     if sign_in.settings.oauth_registration:
         found["registration_endpoint"] = f"{url}/clients/register"
     return found

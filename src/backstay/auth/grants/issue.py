@@ -23,8 +23,10 @@ from backstay.errors import GrantInvalid
 
 ACCESS_TOKEN: Final = "at+jwt"
 """The header ``typ`` of an access token (RFC 9068)."""
+LEVELS: Final = ("aal1", "aal2")
+"""What ``acr`` is in an ID token: by how many factors a user signed in."""
 CLAIMS: Final = (
-    *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce"),
+    *("iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "nonce"),
     *("email", "email_verified", "phone_number", "phone_number_verified", "name", "picture"),
 )
 """What an ID token may tell."""
@@ -150,9 +152,16 @@ async def tell_tokens(
         told |= {"nonce": nonce} if nonce else {}
         if user_session_id is not None:
             there = await sessions.find(db, sign_in.tables, user_session_id, user.id)
-            if there is not None and there["signed_in"]:
-                told["auth_time"] = int(there["created_at"].timestamp())
+            told |= _sign_in_of(there) if there is not None else {}
         found["id_token"] = sign_in.signer.sign(told, now=incoming.now.timestamp())
+    return found
+
+
+def _sign_in_of(session: sa.RowMapping) -> dict[str, Any]:
+    """When a user signed in, and by how many factors (OpenID Connect Core 2)."""
+    found: dict[str, Any] = {"acr": f"aal{session['aal']}"}
+    if session["signed_in"]:
+        found["auth_time"] = int(session["created_at"].timestamp())
     return found
 
 
