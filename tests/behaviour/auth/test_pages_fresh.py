@@ -12,8 +12,10 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 
+from backstay import OIDC
 from browser import Browser
 from granting import CALLBACK, PUBLIC_URL, Client, Granting, query_of
+from issuer import CLIENT, SECRET, Issuer
 from signing_in import PASSWORD, Clock
 
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -287,3 +289,38 @@ def test_a_page_of_the_applications_own_is_told_the_address(database_url: str) -
         for token in (*tokens, tokens[0]):
             assert granting.ask("GET", path, key=token).json["prompt"] == "select_account"
         assert [granting.decide(token, told["authorization_id"]).status for token in tokens] == [200, 404]
+
+
+# At a provider -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "passed"),
+    [
+        ({"prompt": "login"}, {"max_age": "0"}),
+        ({"prompt": "login", "max_age": "900"}, {"max_age": "0"}),
+        ({"max_age": "300", "login_hint": "her@keycloak"}, {"max_age": "300", "login_hint": "her@keycloak"}),
+        ({"prompt": "consent"}, {}),
+    ],
+)
+@pytest.mark.parametrize("knows", [True, False], ids=["tells auth_time", "does not"])
+def test_a_provider_is_asked_for_the_same(
+    database_url: str, asked: dict[str, str], passed: dict[str, str], knows: bool
+) -> None:
+    with Issuer() as issuer:
+        issuer.metadata = {"claims_supported": ["sub", "auth_time"]} if knows else {}
+        providers = [OIDC("keycloak", issuer.url, CLIENT, SECRET)]
+        with Granting(database_url, pages=True, providers=providers) as granting:
+            browser = Browser(granting, PUBLIC_URL)
+            browser.get(page_of(granting, granting.client(), **asked))
+            assert shown(browser) == "/auth/sign-in"
+            (link,) = (each for each in browser.page().links if each.startswith("/auth/provider?"))
+            browser.get(link)
+            left = browser.follow().headers["location"]
+            wanted = passed if knows else {name: value for name, value in passed.items() if name != "max_age"}
+            told = query_of(left)
+            assert {name: told[name] for name in ("max_age", "login_hint", "prompt") if name in told} == wanted
+            # Whoever comes back has signed in just now.
+            browser.get(f"/auth/v1/callback?{issuer.log_in(left)}")
+            browser.follow()
+            assert shown(browser) == "/auth/consent"

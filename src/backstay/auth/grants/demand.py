@@ -127,6 +127,12 @@ def suits(asked: sa.RowMapping, session: sa.RowMapping, now: datetime) -> bool:
     return began >= asked["created_at"] or (not again and began + timedelta(seconds=most) >= now)
 
 
+def longest_ago(asked: sa.RowMapping) -> int | None:
+    """How many seconds ago somebody may have signed in who does so only now, at a provider; None: any number."""
+    most: int | None = asked["max_age"]
+    return 0 if LOGIN in prompts_of(asked) else most
+
+
 async def find_waiting(db: AsyncSession, sign_in: SignIn, id: str, now: datetime) -> sa.RowMapping | None:
     """What a client asked for under an id, while nobody has decided it."""
     asked = sign_in.tables.oauth_authorizations

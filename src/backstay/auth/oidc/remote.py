@@ -39,6 +39,7 @@ class Metadata:
 
     Arguments:
         states_issuer: its answers say whose they are (RFC 9207).
+        knows_age: it tells when a user signed in there, so it can be asked not to let that be too long ago.
     """
 
     issuer: str
@@ -49,6 +50,7 @@ class Metadata:
     algorithms: frozenset[str] = _ALGORITHMS
     token_authentication: str = _SECRET_POST
     states_issuer: bool = False
+    knows_age: bool = False
 
 
 class Remote:
@@ -141,6 +143,7 @@ def _read(document: Mapping[str, Any], facts: Facts, web: Web) -> Metadata:
         algorithms=frozenset(_texts(document, "id_token_signing_alg_values_supported")) or _ALGORITHMS,
         token_authentication=_authentication(_texts(document, "token_endpoint_auth_methods_supported")),
         states_issuer=document.get("authorization_response_iss_parameter_supported") is True,
+        knows_age="auth_time" in _texts(document, "claims_supported"),
     )
     if not is_issuer(metadata.issuer, facts):
         raise Refused("the provider's metadata is another issuer's")

@@ -6,8 +6,11 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from backstay.auth.grants.demand import SELECT_ACCOUNT, is_of_another, prompts_of
+import sqlalchemy as sa
+
+from backstay.auth.grants.demand import SELECT_ACCOUNT, is_of_another, longest_ago, prompts_of
 from backstay.auth.keys import SIGN_IN
+from backstay.auth.oidc.refused import Refused
 from backstay.auth.pages.consent import may_go_on, read_waiting
 from backstay.auth.pages.factor import factor_link, needs_factor, offers_keys
 from backstay.auth.pages.faults import Fault, explain
@@ -19,6 +22,7 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email
 from backstay.auth.steps.choose import judge_password
+from backstay.auth.store.moment import now as moment_now
 from backstay.errors import BackstayError, EmailNotConfirmed, TokenSessionNotFound, TokenUserNotFound, ValidationFailed
 
 _TITLES: Final = {
@@ -149,4 +153,20 @@ async def go_to_provider(visit: Visit) -> Answer:
         "redirect_to": arrival_url(visit.sign_in, visit.next),
         **visit.challenge,
     }
+    asked = await read_waiting(visit)
+    if asked is not None:
+        values |= await _pass_on(visit, asked, values["provider"])
     return visit.go(f"{SIGN_IN}/authorize?{urlencode(values)}")
+
+
+async def _pass_on(visit: Visit, asked: sa.RowMapping, provider: str) -> dict[str, str]:
+    """What a provider is told of what a program asks of the sign-in.
+
+    Some refuse what they do not know, so a fresh sign-in is asked only of one that can tell when it was.
+    """
+    found = {"login_hint": str(asked["login_hint"])} if asked["login_hint"] else {}
+    most, remote = longest_ago(asked), visit.sign_in.remotes.get(provider)
+    with suppress(Refused):  # of which the way there tells
+        if most is not None and remote is not None and (await remote.metadata(moment_now())).knows_age:
+            found["max_age"] = str(most)
+    return found
