@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 import sqlalchemy as sa
 
-from backstay import OIDC
+from backstay import OIDC, Backstay
 from backstay.auth.password.hashes import make_hash
-from fixtures.club import SECRET_KEY
+from fixtures.club import SECRET_KEY, Post, build
 from granting import Granting
 from issuer import CLIENT, SECRET, Issuer, sign
-from signing_in import Club, Person, fragment, path_of, query
+from signing_in import PASSWORD, Club, Person, fragment, path_of, query
 
 PHONE = "+491701234567"
 
@@ -280,3 +280,30 @@ def test_a_session_tells_no_easy_password(club: Club) -> None:
     club.execute(easy)
     tried = [club.ask("PUT", "/user", {"password": each}, token=thief.token) for each in ("password", "password1")]
     assert [each.json["error_code"] for each in tried] == ["weak_password", "weak_password"]
+
+
+NUL = "a\0b"
+
+
+@pytest.mark.invariant("I25")
+def test_what_holds_nul_is_refused(database_url: str) -> None:
+    # A token that told it was refused everywhere; and PostgreSQL takes it in no column.
+    with Club(database_url, auth={"mfa": True}, confirm_email=False, oauth_server=True, build=build_scoped) as club:
+        ada = Person(club.sign_up().json)
+        asked = [
+            club.ask("POST", "/signup", {"email": "bob@example.com", "password": PASSWORD, "data": {"about": NUL}}),
+            club.ask("PUT", "/user", {"data": {NUL: 1}}, token=ada.token),
+            club.ask("POST", "/factors", {"factor_type": "totp", "friendly_name": NUL}, token=ada.token),
+            club.ask("POST", "/user/keys", {"name": NUL, "scopes": ["none"]}, token=ada.token),
+            club.ask("POST", "/admin/oauth/clients", {"client_name": NUL}, key=SECRET_KEY),
+        ]
+        assert [(each.status, each.json["error_code"]) for each in asked] == [(400, "validation_failed")] * 5
+        said = {"data": {"about": "a backslash: \\u0000"}}
+        assert club.ask("PUT", "/user", said, token=ada.token).json["user_metadata"] == said["data"]
+
+
+def build_scoped(url: str, post: Post, **words: Any) -> Backstay:
+    """The club, with a scope that lets nothing."""
+    app = build(url, post, **words)
+    app.scope("none", "Nothing.")
+    return app

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from backstay.schema.caller import Caller, Role
 from backstay.schema.exchange import Request
 
 T = TypeVar("T")
+
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""NUL as JSON writes it, and not a backslash before ``u0000``."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -98,8 +102,11 @@ def decode(body: bytes, kind: type[T]) -> T:
 
     Raises:
         BadJson: it is no JSON object.
-        ValidationFailed: a member is not what it must be.
+        ValidationFailed: a member is not what it must be, or holds NUL.
     """
+    if _NUL.search(body):
+        # PostgreSQL keeps it in no text, and a token that tells it is not read.
+        raise ValidationFailed("The body is not valid: it holds a NUL character")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
