@@ -505,17 +505,22 @@ def test_a_banned_user_does_not_enter_by_a_provider(club: Club, issuer: Issuer) 
 
 
 def start_linking(club: Club, person: Person, provider: str = "keycloak", **words: str) -> str:
-    asked = urlencode({"provider": provider, "skip_http_redirect": "true", **words})
+    asked = urlencode({"provider": provider, "skip_http_redirect": "true", **CHALLENGE, **words})
     answer = club.ask("GET", f"/user/identities/authorize?{asked}", token=person.token)
     assert answer.status == 200, answer.body
     return str(answer.json["url"])
 
 
+def finish_linking(club: Club, answer: Answer) -> Answer:
+    """What the client is answered that redeems the code which a browser came back with."""
+    body = {"auth_code": query(answer)["code"], "code_verifier": VERIFIER}
+    return club.ask("POST", "/token?grant_type=pkce", body)
+
+
 def test_a_user_links_an_identity(club: Club, issuer: Issuer) -> None:
     member = club.member("grace@example.com")
     text = issuer.log_in(start_linking(club, member))
-    found = fragment(club.ask("GET", f"/callback?{text}", key=None))
-    user = club.ask("GET", "/user", token=found["access_token"]).json
+    user = finish_linking(club, club.ask("GET", f"/callback?{text}", key=None)).json["user"]
     assert (user["id"], user["email"]) == (member.id, "grace@example.com")
     assert [each["provider"] for each in user["identities"]] == ["email", "keycloak"]
     assert club.mail("grace@example.com", "identity_linked")
@@ -525,10 +530,10 @@ def test_a_user_links_an_identity(club: Club, issuer: Issuer) -> None:
 def test_with_pkce_an_identity_is_linked_when_its_client_came_back(club: Club, issuer: Issuer) -> None:
     # An attacker has a victim's browser answer for a login that the attacker began: the code is of no use to it.
     member = club.member("grace@example.com")
-    text = issuer.log_in(start_linking(club, member, **CHALLENGE))
-    code = query(club.ask("GET", f"/callback?{text}", key=None))["code"]
+    text = issuer.log_in(start_linking(club, member))
+    returned = club.ask("GET", f"/callback?{text}", key=None)
     assert count(club, club.tables.identities) == 1
-    answer = club.ask("POST", "/token?grant_type=pkce", {"auth_code": code, "code_verifier": VERIFIER})
+    answer = finish_linking(club, returned)
     assert [each["provider"] for each in answer.json["user"]["identities"]] == ["email", "keycloak"]
 
 
@@ -543,8 +548,7 @@ def test_an_identity_is_linked_to_one_user(club: Club, issuer: Issuer) -> None:
 def test_an_anonymous_user_becomes_somebody(club: Club, issuer: Issuer) -> None:
     nobody = Person(club.ask("POST", "/signup", {}).json)
     text = issuer.log_in(start_linking(club, nobody))
-    found = fragment(club.ask("GET", f"/callback?{text}", key=None))
-    user = club.ask("GET", "/user", token=found["access_token"]).json
+    user = finish_linking(club, club.ask("GET", f"/callback?{text}", key=None)).json["user"]
     assert (user["id"], user["is_anonymous"], user["email"]) == (nobody.id, False, "ada@example.com")
 
 

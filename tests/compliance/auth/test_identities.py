@@ -124,7 +124,7 @@ async def test_sign_in_with_id_token(connect: Connect, opened: Opened, issuer: I
 
 async def test_identities_are_not_taken_from_others(connect: Connect, opened: Opened, issuer: Issuer) -> None:
     await take((await connect()).auth.sign_in_with_id_token({"provider": PROVIDER, "token": token(issuer, "ada")}))
-    bob = await join(connect, opened, "bob@example.com")
+    bob = await join(connect, opened, "bob@example.com", flow="pkce")
     with httpx.Client() as browser:
         linking = await take(bob.auth.link_identity({"provider": PROVIDER}))
         assert come_back(issuer, browser, linking.url, "ada")["error_code"] == "identity_already_exists"

@@ -40,6 +40,7 @@ async def authorize_linking(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     Raises:
         LinkingDisabled: by the settings.
+        ValidationFailed: neither a mark nor PKCE would tell the browser that comes back from any other's.
         InsufficientAal: the user has a second factor, and did not use it.
     """
     check_linking(sign_in)
@@ -80,6 +81,9 @@ async def _leave(sign_in: SignIn, incoming: Incoming, linked_user_id: Any) -> An
     remote = find_remote(sign_in, query.get("provider", ""))
     challenge = flow.check_challenge(query.get("code_challenge"), query.get("code_challenge_method"))
     told = query.get("skip_http_redirect") == "true"
+    if linked_user_id is not None and told and challenge is None:
+        # Whoever opens the address would have their identity linked to whoever asked for it.
+        raise ValidationFailed("Linking takes PKCE: code_challenge is missing", hint='Use flowType: "pkce".')
     try:
         departure = await begin(
             remote,
