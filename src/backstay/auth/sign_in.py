@@ -23,6 +23,7 @@ from backstay.auth.secret import derive
 from backstay.auth.signing.signer import Signer
 from backstay.auth.store.old import forget_old
 from backstay.auth.store.tables import Tables
+from backstay.auth.store.transact import transact
 from backstay.dialects.dialect import Database
 from backstay.dialects.guarded.session import guarded_session
 from backstay.errors import BackstayError, SecretMissing
@@ -99,10 +100,10 @@ class SignIn:
         """Do something in a transaction. An error that ``work`` returns is raised when all it did is committed.
 
         What it raises undoes it, as ever. So a refusal that has to leave a trace (a code used up, a session ended
-        because its token came twice) is returned.
+        because its token came twice) is returned. It may be done more than once, as
+        :func:`~backstay.auth.store.transact.transact` tells.
         """
-        async with self.session() as db:
-            found = await work(db)
+        found = await transact(self.session, work)
         if isinstance(found, BackstayError):
             raise found
         return found

@@ -33,12 +33,15 @@ async def delete_user(sign_in: SignIn, incoming: Incoming) -> Answer:
         Conflict: rows of the application hold on to the user's.
     """
     softly = incoming.read(Deleted).should_soft_delete
+
+    async def work(db: AsyncSession) -> None:
+        user = await find_user(db, sign_in, incoming.names["user_id"], deleted=True)
+        await turn_out(db, sign_in, incoming, user.id, by="deleted")
+        await note(db, sign_in, incoming, "user_deleted", user.id, {"softly": softly})
+        await (_wipe if softly else _delete)(db, sign_in, incoming, user)
+
     try:
-        async with sign_in.session() as db:
-            user = await find_user(db, sign_in, incoming.names["user_id"], deleted=True)
-            await turn_out(db, sign_in, incoming, user.id, by="deleted")
-            await note(db, sign_in, incoming, "user_deleted", user.id, {"softly": softly})
-            await (_wipe if softly else _delete)(db, sign_in, incoming, user)
+        await sign_in.settle(work)
     except ForeignKeyViolation as error:
         raise Conflict(
             "Rows of the application refer to this user",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,11 +14,11 @@ from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email
 from backstay.auth.steps.choose import choose_password
-from backstay.auth.steps.mailing import check_mail, link_of, mail_code, make_code
+from backstay.auth.steps.mailing import check_mail, link_of, mail_code, make_code, post_when_committed
 from backstay.auth.steps.redirect import choose_redirect
 from backstay.auth.steps.users import make_identity, make_user
 from backstay.auth.store import codes
-from backstay.auth.store.codes import Purpose
+from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id
 from backstay.errors import EmailExists, UniqueViolation, UserNotFound, ValidationFailed
 
@@ -54,13 +54,16 @@ async def generate_link(sign_in: SignIn, incoming: Incoming) -> Answer:
     password: str | None = None
     if asked.type == "signup":
         password = await choose_password(sign_in, asked.password, context=(email,))
+
+    async def work(db: AsyncSession) -> tuple[Purpose, Sent, dict[str, Any]]:
+        user, purpose = await _FINDERS[asked.type](db, sign_in, incoming, asked, email)
+        to = user.new_email or "" if purpose is Purpose.EMAIL_CHANGE_NEW else email
+        sent = await make_code(db, sign_in, incoming, user, purpose, to, password=password)
+        await note(db, sign_in, incoming, "link_made", user.id, {"type": asked.type})
+        return purpose, sent, await describe(db, sign_in, user.id)
+
     try:
-        async with sign_in.session() as db:
-            user, purpose = await _FINDERS[asked.type](db, sign_in, incoming, asked, email)
-            to = user.new_email or "" if purpose is Purpose.EMAIL_CHANGE_NEW else email
-            sent = await make_code(db, sign_in, incoming, user, purpose, to, password=password)
-            await note(db, sign_in, incoming, "link_made", user.id, {"type": asked.type})
-            document = await describe(db, sign_in, user.id)
+        purpose, sent, document = await sign_in.settle(work)
     except UniqueViolation:
         raise EmailExists from None
     properties = {
@@ -84,16 +87,18 @@ async def invite(sign_in: SignIn, incoming: Incoming) -> Answer:
     email = read_email(asked.email)
     check_mail(sign_in)
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to") or asked.redirect_to)
+
+    async def work(db: AsyncSession) -> dict[str, Any]:
+        user, purpose = await _find_invited(db, sign_in, incoming, asked, email)
+        letter = await mail_code(db, sign_in, incoming, user, purpose, email, redirect_to)
+        post_when_committed(db, sign_in, letter)
+        await note(db, sign_in, incoming, "user_invited", user.id)
+        return await describe(db, sign_in, user.id)
+
     try:
-        async with sign_in.session() as db:
-            user, purpose = await _find_invited(db, sign_in, incoming, asked, email)
-            letter = await mail_code(db, sign_in, incoming, user, purpose, email, redirect_to)
-            await note(db, sign_in, incoming, "user_invited", user.id)
-            document = await describe(db, sign_in, user.id)
+        return Answer(await sign_in.settle(work))
     except UniqueViolation:
         raise EmailExists from None
-    sign_in.post.post(letter)
-    return Answer(document)
 
 
 # Whom a link is for ------------------------------------------------------------------------------------------

@@ -11,12 +11,11 @@ from backstay.auth.admin.fields import Fields, Wanted, check_free, read_wanted
 from backstay.auth.admin.find import describe, describe_all, find_user
 from backstay.auth.admin.pages import read_page
 from backstay.auth.audit import note
-from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import forget_begun, turn_out
-from backstay.auth.steps.mailing import notice
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.users import change_data, keep_identity, make_user, merge, prove_email, prove_phone
 from backstay.auth.store import codes
 from backstay.auth.store.codes import Purpose
@@ -56,14 +55,17 @@ async def create(sign_in: SignIn, incoming: Incoming) -> Answer:
     if wanted.email is None and wanted.phone is None:
         raise ValidationFailed("Cannot create a user without either an email or phone")
     user_id = _read_id(sign_in, asked.id)
+
+    async def work(db: AsyncSession) -> Answer:
+        await check_free(db, sign_in, wanted)
+        if user_id is not None and await find_by_id(db, sign_in.tables, user_id) is not None:
+            raise Conflict("A user with this id exists already")
+        user = await _make(db, sign_in, incoming, asked, wanted, user_id)
+        await note(db, sign_in, incoming, "user_created", user.id, {"fields": asked.named})
+        return Answer(await describe(db, sign_in, user.id))
+
     try:
-        async with sign_in.session() as db:
-            await check_free(db, sign_in, wanted)
-            if user_id is not None and await find_by_id(db, sign_in.tables, user_id) is not None:
-                raise Conflict("A user with this id exists already")
-            user = await _make(db, sign_in, incoming, asked, wanted, user_id)
-            await note(db, sign_in, incoming, "user_created", user.id, {"fields": asked.named})
-            return Answer(await describe(db, sign_in, user.id))
+        return await sign_in.settle(work)
     except UniqueViolation:
         # Two came with one address at the same moment; this one was the second.
         async with sign_in.session() as db:
@@ -118,20 +120,23 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
     async with sign_in.session() as db:
         await find_user(db, sign_in, incoming.names["user_id"])
     wanted = await read_wanted(sign_in, asked)
+
+    async def work(db: AsyncSession) -> Answer:
+        user = await find_user(db, sign_in, incoming.names["user_id"])
+        await check_free(db, sign_in, wanted, user.id)
+        await _change(db, sign_in, incoming, asked, wanted, user)
+        _tell(db, sign_in, user, wanted)
+        return Answer(await describe(db, sign_in, user.id))
+
     try:
-        async with sign_in.session() as db:
-            user = await find_user(db, sign_in, incoming.names["user_id"])
-            await check_free(db, sign_in, wanted, user.id)
-            await _change(db, sign_in, incoming, asked, wanted, user)
-            document = await describe(db, sign_in, user.id)
+        answer = await sign_in.settle(work)
     except UniqueViolation:
         async with sign_in.session() as db:
             await check_free(db, sign_in, wanted, key_of(sign_in.tables, incoming.names["user_id"]))
         raise
     if _turns_out(wanted):
         await sign_in.revocations.refresh()
-    _tell(sign_in, user, wanted)
-    return Answer(document)
+    return answer
 
 
 def _turns_out(wanted: Wanted) -> bool:
@@ -225,13 +230,10 @@ async def _set_phone_proof(
     await keep_identity(db, sign_in, incoming, user, "phone", user.phone, verified=False)
 
 
-def _tell(sign_in: SignIn, user: UserRow, wanted: Wanted) -> None:
+def _tell(db: AsyncSession, sign_in: SignIn, user: UserRow, wanted: Wanted) -> None:
     """Tell a user that somebody else changed what they sign in by, where they were known to read mail."""
-    letters: list[Letter | None] = []
     if wanted.password is not None:
-        letters.append(notice("password_changed", user))
+        post_when_committed(db, sign_in, notice("password_changed", user))
     if wanted.email is not None and wanted.email != user.email:
-        letters.append(notice("email_changed", user, old_email=user.email or "", new_email=wanted.email))
-    if sign_in.post.mails:
-        for letter in filter(None, letters):
-            sign_in.post.post(letter)
+        letter = notice("email_changed", user, old_email=user.email or "", new_email=wanted.email)
+        post_when_committed(db, sign_in, letter)

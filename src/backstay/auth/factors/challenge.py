@@ -40,7 +40,6 @@ async def challenge_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
     """
     asked = incoming.read(Challenging)
     factor_id = read_id(incoming.names["factor_id"])
-    code = None
     async with sign_in.session() as db:
         _, factor = await _find(db, sign_in, incoming, factor_id)
     if factor["kind"] == Kind.PHONE.value:
@@ -48,9 +47,10 @@ async def challenge_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         # Whoever has a session might have anybody's phone sent something by it.
         await admit_sign_in(sign_in, incoming)
         await admit_text(sign_in, incoming, "factor", factor["phone"])
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> tuple[Answer, tuple[str, str] | None]:
         present, factor = await _find(db, sign_in, incoming, factor_id)
-        kind, challenge_id, more = Kind(factor["kind"]), uuid4(), {}
+        kind, challenge_id, code, more = Kind(factor["kind"]), uuid4(), None, {}
         if kind is Kind.PHONE:
             code = make_code()
             more = {"code_digest": digest_code(sign_in, str(challenge_id), code)}
@@ -69,10 +69,14 @@ async def challenge_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         told = await _offer(db, sign_in, present, factor, made) if kind is Kind.WEBAUTHN else {}
         detail = {"factor_id": str(factor_id), "factor_status": factor["status"]}
         await note(db, sign_in, incoming, "factor_challenged", present.user.id, detail)
-    if code is not None:
-        sign_in.post.post_text(factor["phone"], code, minutes=_MINUTES)
-    expires = int(made["expires_at"].timestamp())
-    return Answer({"id": str(challenge_id), "type": kind.value, "expires_at": expires, **told})
+        expires = int(made["expires_at"].timestamp())
+        answer = Answer({"id": str(challenge_id), "type": kind.value, "expires_at": expires, **told})
+        return answer, (factor["phone"], code) if code is not None else None
+
+    answer, text = await sign_in.settle(work)
+    if text is not None:
+        sign_in.post.post_text(*text, minutes=_MINUTES)
+    return answer
 
 
 async def _find(

@@ -52,14 +52,17 @@ async def enroll_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise ValidationFailed("factor_type needs to be totp, phone, or webauthn")
     check_enrolling(sign_in, kind)
     name = read_name(asked.friendly_name)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await find_present(db, sign_in, incoming)
         check_named(present)
         await _make_room(db, sign_in, incoming, present, name)
         made = await _MAKERS[kind](db, sign_in, incoming, present, asked, name)
         detail = {"factor_id": made["id"], "factor_type": kind.value}
         await note(db, sign_in, incoming, "factor_enrolled", present.user.id, detail)
-    return Answer({"type": kind.value, "friendly_name": name or "", **made})
+        return Answer({"type": kind.value, "friendly_name": name or "", **made})
+
+    return await sign_in.settle(work)
 
 
 def read_name(text: str | None) -> str | None:

@@ -60,7 +60,8 @@ async def enter_by_key(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     asked = incoming.read(Answering)
     answer = read_credential(asked)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         challenge = await find_open(db, sign_in, incoming, asked.challenge_id)
         row = await factors.find_key(db, sign_in.tables, bytes_to_base64url(key_id(answer)))
         if row is None or row["kind"] != Kind.PASSKEY.value:
@@ -77,6 +78,8 @@ async def enter_by_key(sign_in: SignIn, incoming: Incoming) -> Answer:
         await factors.change(db, sign_in.tables, row["id"], incoming.now, passkey=kept, last_challenged_at=incoming.now)
         await note(db, sign_in, incoming, "passkey_used", user.id, {"passkey_id": str(row["id"])})
         return Answer(await enter(db, sign_in, incoming, user, "passkey", aal=2))
+
+    return await sign_in.settle(work)
 
 
 async def _find_user(db: AsyncSession, sign_in: SignIn, user_id: object) -> UserRow:

@@ -95,7 +95,8 @@ async def register_key(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     asked = incoming.read(Answering)
     answer = read_credential(asked)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await find_present(db, sign_in, incoming)
         await _check_may(db, sign_in, incoming, present)
         challenge = await find_open(db, sign_in, incoming, asked.challenge_id, present.user.id)
@@ -105,7 +106,9 @@ async def register_key(sign_in: SignIn, incoming: Incoming) -> Answer:
             raise PasskeyChallengeNotFound
         row = await add_key(db, sign_in, incoming, made, user_id=present.user.id)
         await note(db, sign_in, incoming, "passkey_made", present.user.id, {"passkey_id": str(row["id"])})
-    return Answer(tell_key(row))
+        return Answer(tell_key(row))
+
+    return await sign_in.settle(work)
 
 
 async def _check_may(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present) -> None:

@@ -45,13 +45,16 @@ async def make_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
         RecoveryCodesExist: the user has codes, which new ones would make worthless.
     """
     _check_on(sign_in)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await _find_sure(db, sign_in, incoming)
         if not await factors.has_verified(db, sign_in.tables, present.user.id):
             raise RecoveryCodesAlone
         if (await factors.count_recovery_codes(db, sign_in.tables, present.user.id)).total:
             raise RecoveryCodesExist
         return await _make(db, sign_in, incoming, present)
+
+    return await sign_in.settle(work)
 
 
 async def renew_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
@@ -62,10 +65,13 @@ async def renew_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
         FactorNotFound: there were none.
     """
     _check_on(sign_in)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await _find_sure(db, sign_in, incoming)
         await _count(db, sign_in, present)
         return await _make(db, sign_in, incoming, present)
+
+    return await sign_in.settle(work)
 
 
 async def count_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
@@ -89,14 +95,17 @@ async def remove_recovery_codes(sign_in: SignIn, incoming: Incoming) -> Answer:
         FactorNotFound: there are none.
     """
     _check_on(sign_in)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await find_present(db, sign_in, incoming)
         if not is_sure(incoming, present):
             raise RemovingNeedsAal2
         await _count(db, sign_in, present)
         await factors.replace_recovery_codes(db, sign_in.tables, present.user.id, (), incoming.now)
         await note(db, sign_in, incoming, "recovery_codes_removed", present.user.id)
-    return Answer({"id": _describe(present)["id"]})
+        return Answer({"id": _describe(present)["id"]})
+
+    return await sign_in.settle(work)
 
 
 async def verify_recovery_code(sign_in: SignIn, incoming: Incoming) -> Answer:

@@ -13,7 +13,7 @@ from backstay.auth.protocol.answer import Answer, factor_document
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave, turn_out
-from backstay.auth.steps.mailing import notice
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.present import find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
@@ -31,7 +31,8 @@ async def remove_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         RemovingNeedsAal2: it counts, and no second factor was shown.
     """
     factor_id = read_id(incoming.names["factor_id"])
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         present = await find_present(db, sign_in, incoming)
         await hold(db, sign_in.tables, present.user.id)
         factor = await _find(db, sign_in, present.user, factor_id)
@@ -45,8 +46,10 @@ async def remove_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
             await leave(db, sign_in, incoming, others, by="second factor")
             if not await factors.has_verified(db, sign_in.tables, present.user.id):
                 await sessions.weaken(db, sign_in.tables, present.user.id)
+        _tell(db, sign_in, present.user, factor)
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
-    _tell(sign_in, present.user, factor)
     return Answer({"id": str(factor_id)})
 
 
@@ -60,14 +63,18 @@ async def list_factors(sign_in: SignIn, incoming: Incoming) -> Answer:
 
 async def remove_factor_of(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``DELETE /admin/users/{user_id}/factors/{factor_id}``: for a user who lost it. They sign in anew."""
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         user = await find_user(db, sign_in, incoming)
         factor = await _find(db, sign_in, user, read_id(incoming.names["factor_id"]))
         await _remove(db, sign_in, incoming, user, factor)
         await turn_out(db, sign_in, incoming, user.id, by="second factor")
+        _tell(db, sign_in, user, factor)
+        return Answer(factor_document(factor))
+
+    answer = await sign_in.settle(work)
     await sign_in.revocations.refresh()
-    _tell(sign_in, user, factor)
-    return Answer(factor_document(factor))
+    return answer
 
 
 async def find_user(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> UserRow:
@@ -97,9 +104,6 @@ async def _remove(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: U
     await note(db, sign_in, incoming, "factor_removed", user.id, detail)
 
 
-def _tell(sign_in: SignIn, user: UserRow, factor: sa.RowMapping) -> None:
-    if factor["status"] != Status.VERIFIED.value:
-        return
-    letter = notice("factor_removed", user, factor=factor["kind"])
-    if letter is not None:
-        sign_in.post.post(letter)
+def _tell(db: AsyncSession, sign_in: SignIn, user: UserRow, factor: sa.RowMapping) -> None:
+    if factor["status"] == Status.VERIFIED.value:
+        post_when_committed(db, sign_in, notice("factor_removed", user, factor=factor["kind"]))

@@ -21,7 +21,7 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import leave, tell_session
-from backstay.auth.steps.mailing import notice
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.factors import Kind, Status
@@ -72,11 +72,10 @@ async def verify_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
         factor = await factors.find(db, sign_in.tables, present.user.id, factor_id)
         _check_factor(sign_in, factor)
         challenge = await _find_challenge(db, sign_in, incoming, factor_id, asked.challenge_id)
-    user_id, enrolled = present.user.id, False
+    user_id = present.user.id
     guess = await guess_code(sign_in, incoming, LOCK, user_id)
 
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
-        nonlocal enrolled
         # One at a time for each user: else two that end each other's sessions might wait for one another.
         await hold(db, sign_in.tables, user_id)
         present = await find_present(db, sign_in, incoming)
@@ -98,14 +97,12 @@ async def verify_factor(sign_in: SignIn, incoming: Incoming) -> Answer:
             return _expired(challenge)
         if enrolled:
             await _count_in(db, sign_in, incoming, factor)
+            post_when_committed(db, sign_in, notice("factor_enrolled", present.user, factor=factor["kind"]))
         await forgive(db, sign_in, guess)
         return await strengthen(db, sign_in, incoming, present, method)
 
     found = await sign_in.settle(work)
     await sign_in.revocations.refresh()
-    letter = notice("factor_enrolled", present.user, factor=factor["kind"]) if enrolled and factor else None
-    if letter is not None:
-        sign_in.post.post(letter)
     return Answer(found)
 
 

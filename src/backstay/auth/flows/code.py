@@ -12,16 +12,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
 from backstay.auth.limits.admit import admit_mail, admit_text
-from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
-from backstay.auth.steps.mailing import change_letters, check_mail, check_texts, mail_code, make_code, post_text
+from backstay.auth.steps.mailing import (
+    change_letters,
+    check_mail,
+    check_texts,
+    mail_code,
+    make_code,
+    post_text,
+    post_when_committed,
+)
 from backstay.auth.steps.redirect import choose_redirect
 from backstay.auth.steps.users import make_identity, make_user, read_profile
 from backstay.auth.store import codes, flow
-from backstay.auth.store.codes import Purpose
+from backstay.auth.store.codes import Purpose, Sent
 from backstay.auth.store.user_row import UserRow, find_by_email, find_by_pending, find_by_phone
 from backstay.errors import EmailProviderDisabled, PhoneProviderDisabled, ValidationFailed
 
@@ -160,7 +167,7 @@ async def _send(
     method: str,
     make: _NewUser | None,
 ) -> None:
-    async with sign_in.session() as db:
+    async def work(db: AsyncSession) -> None:
         user = await find_by_email(db, sign_in.tables, email)
         if user is None and make is not None:
             user = await make(db)
@@ -168,7 +175,9 @@ async def _send(
             return
         flow_id = await leave_flow(db, sign_in, incoming, challenge, method)
         letter = await mail_code(db, sign_in, incoming, user, purpose, email, redirect_to, flow_id=flow_id)
-    sign_in.post.post(letter)
+        post_when_committed(db, sign_in, letter)
+
+    await sign_in.settle(work)
 
 
 async def leave_flow(
@@ -182,27 +191,33 @@ async def leave_flow(
 
 
 async def _text(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpose, make: _NewUser | None) -> None:
-    async with sign_in.session() as db:
+    async def work(db: AsyncSession) -> Sent | None:
         user = await _find_by_phone(db, sign_in, phone, purpose)
         if user is None and make is not None:
             user = await make(db)
         if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
-            return
-        sent = await make_code(db, sign_in, incoming, user, purpose, phone)
-    post_text(sign_in, phone, sent)
+            return None
+        return await make_code(db, sign_in, incoming, user, purpose, phone)
+
+    sent = await sign_in.settle(work)
+    if sent is not None:
+        post_text(sign_in, phone, sent)
 
 
 async def _text_again(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpose) -> None:
-    async with sign_in.session() as db:
+    async def work(db: AsyncSession) -> Sent | None:
         user = await _find_by_phone(db, sign_in, phone, purpose)
         if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
-            return
+            return None
         # In the place of a sign-up's code it brings the password into force, as that one would have.
         signed_up = await codes.brings_password(db, sign_in.tables, user.id, purpose)
-        sent = await make_code(
+        return await make_code(
             db, sign_in, incoming, user, purpose, phone, password=user.password if signed_up else None
         )
-    post_text(sign_in, phone, sent)
+
+    sent = await sign_in.settle(work)
+    if sent is not None:
+        post_text(sign_in, phone, sent)
 
 
 async def _find_by_phone(db: AsyncSession, sign_in: SignIn, phone: str, purpose: Purpose) -> UserRow | None:
@@ -212,20 +227,22 @@ async def _find_by_phone(db: AsyncSession, sign_in: SignIn, phone: str, purpose:
 
 
 async def _confirm_again(sign_in: SignIn, incoming: Incoming, email: str, redirect_to: str) -> None:
-    async with sign_in.session() as db:
+    async def work(db: AsyncSession) -> None:
         user = await find_by_email(db, sign_in.tables, email)
         if user is None or user.email_is_confirmed or user.deleted_at is not None:
             return
         letter = await mail_code(db, sign_in, incoming, user, Purpose.SIGN_UP, email, redirect_to)
-    sign_in.post.post(letter)
+        post_when_committed(db, sign_in, letter)
+
+    await sign_in.settle(work)
 
 
 async def _change_again(sign_in: SignIn, incoming: Incoming, email: str, redirect_to: str) -> None:
-    letters: list[Letter] = []
-    async with sign_in.session() as db:
+    async def work(db: AsyncSession) -> None:
         user = await find_by_pending(db, sign_in.tables, new_email=email)
         if user is None:
             return
-        letters = await change_letters(db, sign_in, incoming, user, redirect_to)
-    for letter in letters:
-        sign_in.post.post(letter)
+        for letter in await change_letters(db, sign_in, incoming, user, redirect_to):
+            post_when_committed(db, sign_in, letter)
+
+    await sign_in.settle(work)

@@ -64,12 +64,15 @@ async def end_session(sign_in: SignIn, incoming: Incoming) -> Answer:
     except ValueError:
         raise NotThere from None
     kept = sign_in.tables.sessions.c
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         which = sa.and_(kept.user_id == present.user.id, kept.id == session_id)
         if not await leave(db, sign_in, incoming, which, by="signed out"):
             raise NotThere
         await forget_linking(db, sign_in, present.user.id)
         await _note(db, sign_in, incoming, present, 1)
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer(None, 204)
 
@@ -82,9 +85,12 @@ async def end_other_sessions(sign_in: SignIn, incoming: Incoming) -> Answer:
         CurrentPasswordInvalid: the password is not theirs.
     """
     present = await _find_sure(sign_in, incoming)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         count = await end_others(db, sign_in, incoming, present, by="signed out")
         await _note(db, sign_in, incoming, present, count)
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer(None, 204)
 

@@ -9,14 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
 from backstay.auth.limits.admit import admit, admit_mail, admit_text
-from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.choose import check_choice, choose_password
 from backstay.auth.steps.entry import enter, tell_user
-from backstay.auth.steps.mailing import check_mail, check_texts, mail_code, make_code, post_text
+from backstay.auth.steps.mailing import (
+    check_mail,
+    check_texts,
+    mail_code,
+    make_code,
+    post_text,
+    post_when_committed,
+)
 from backstay.auth.steps.redirect import choose_redirect
 from backstay.auth.steps.users import make_identity, make_user, prove_email, prove_phone, read_profile
 from backstay.auth.store import flow
@@ -70,10 +76,13 @@ async def _sign_up_anonymously(sign_in: SignIn, incoming: Incoming, asked: SignU
     if not sign_in.settings.anonymous_users:
         raise AnonymousProviderDisabled
     await admit(sign_in, incoming, sign_in.limits.anonymous)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         user = await make_user(db, sign_in, incoming, data=asked.data, is_anonymous=True)
         await note(db, sign_in, incoming, "signed_up", user.id, {"method": "anonymous"})
         return Answer(await enter(db, sign_in, incoming, user, "anonymous"))
+
+    return await sign_in.settle(work)
 
 
 async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) -> Answer:
@@ -89,10 +98,8 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         await admit_mail(sign_in, incoming, "confirmation", email)
     password = await choose_password(sign_in, asked.password, context=(email,))
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
-    letter: Letter | None = None
 
     async def work(db: AsyncSession) -> dict[str, Any]:
-        nonlocal letter
         known = await find_by_email(db, sign_in.tables, email)
         if known is not None and (known.email_is_confirmed or not proven_later):
             if not proven_later:
@@ -114,18 +121,16 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         letter = await mail_code(
             db, sign_in, incoming, user, Purpose.SIGN_UP, email, redirect_to, flow_id=flow_id, password=password
         )
+        post_when_committed(db, sign_in, letter)
         return await _show(db, sign_in, incoming, user, asked, is_new=known is None)
 
     try:
-        async with sign_in.session() as db:
-            found = await work(db)
+        found = await sign_in.settle(work)
     except UniqueViolation:
         # Two signed up with one address at the same moment; this one was the second.
         if not proven_later:
             raise UserExists from None
         found = _pretend(incoming, email, asked.data)
-    if letter is not None:
-        sign_in.post.post(letter)
     return Answer(found)
 
 
@@ -139,22 +144,23 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         check_texts(sign_in)
         await admit_text(sign_in, incoming, "code", phone)
     password = await choose_password(sign_in, asked.password, context=(phone,))
-    sent: Sent | None = None
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> tuple[dict[str, Any], Sent | None]:
         known = await find_by_phone(db, sign_in.tables, phone)
         if known is not None and (known.phone_is_confirmed or not proven_later):
             if not proven_later:
                 raise UserExists
             await note(db, sign_in, incoming, "sign_up_repeated", known.id)
-            return Answer(_pretend(incoming, None, asked.data, phone=phone))
+            return _pretend(incoming, None, asked.data, phone=phone), None
         user = known or await _make(db, sign_in, incoming, asked, password, phone=phone)
         await _leave_open(db, sign_in, incoming, known)
         if proven_later:
             sent = await make_code(db, sign_in, incoming, user, Purpose.PHONE, phone, password=password)
-            found = await _show(db, sign_in, incoming, user, asked, is_new=known is None)
-        else:
-            await prove_phone(db, sign_in, incoming, user)
-            found = await enter(db, sign_in, incoming, user, "password")
+            return await _show(db, sign_in, incoming, user, asked, is_new=known is None), sent
+        await prove_phone(db, sign_in, incoming, user)
+        return await enter(db, sign_in, incoming, user, "password"), None
+
+    found, sent = await sign_in.settle(work)
     if sent is not None:
         post_text(sign_in, phone, sent)
     return Answer(found)

@@ -14,7 +14,6 @@ from backstay.auth.flows.provider.native import grant_by_id_token
 from backstay.auth.flows.provider.parcel import unpack
 from backstay.auth.limits.admit import Guess, admit, admit_sign_in, forgive, guessing, note_wrong
 from backstay.auth.limits.limit import Limit, Limits, by_refresh, by_sign_in
-from backstay.auth.mail.letter import Letter
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.revoked import Revoked
@@ -22,6 +21,7 @@ from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.choose import judge_password
 from backstay.auth.steps.entry import enter, leave, tell_session
+from backstay.auth.steps.mailing import post_when_committed
 from backstay.auth.store import flow, sessions
 from backstay.auth.store.sessions import Bounds, Refused
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, find_by_phone, hold
@@ -230,8 +230,6 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
     if not asked.auth_code or not asked.code_verifier:
         raise ValidationFailed("invalid request: both auth code and code verifier should be non-empty")
 
-    letters: list[Letter] = []
-
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
         found = await flow.redeem(db, sign_in.tables, asked.auth_code, asked.code_verifier, incoming.now)
         if isinstance(found, BackstayError):
@@ -245,16 +243,13 @@ async def grant_by_code(sign_in: SignIn, incoming: Incoming) -> Answer:
             if isinstance(linked, BackstayError):
                 return linked
             user, letter = linked
-            letters.extend([letter] if letter is not None else [])
+            post_when_committed(db, sign_in, letter)
         method, provider = found["method"], found["provider"]
         by_change = method == "email_change" or found["linked_user_id"] is not None
         session = await enter(db, sign_in, incoming, user, method, provider=provider, by_change=by_change)
         return {**session, **left.tokens}
 
-    entered = await sign_in.settle(work)
-    for letter in letters:
-        sign_in.post.post(letter)
-    return Answer(entered)
+    return Answer(await sign_in.settle(work))
 
 
 GRANTS: Final[Mapping[str, tuple[Grant, Callable[[Limits], Limit]]]] = {

@@ -75,15 +75,19 @@ async def reauthenticate(sign_in: SignIn, incoming: Incoming) -> Answer:
     if user.email is not None and user.email_is_confirmed:
         check_mail(sign_in)
         await admit_mail(sign_in, incoming, "reauthentication", user.email)
-        async with sign_in.session() as db:
-            letter = await mail_code(db, sign_in, incoming, user, purpose, user.email, site_of(sign_in))
-        sign_in.post.post(letter)
+        email = user.email
+
+        async def mail(db: AsyncSession) -> None:
+            letter = await mail_code(db, sign_in, incoming, user, purpose, email, site_of(sign_in))
+            post_when_committed(db, sign_in, letter)
+
+        await sign_in.settle(mail)
     elif user.phone is not None and user.phone_is_confirmed:
         check_texts(sign_in)
         await admit_text(sign_in, incoming, "reauthentication", user.phone)
-        async with sign_in.session() as db:
-            sent = await make_code(db, sign_in, incoming, user, purpose, user.phone)
-        post_text(sign_in, user.phone, sent)
+        phone = user.phone
+        sent = await sign_in.settle(lambda db: make_code(db, sign_in, incoming, user, purpose, phone))
+        post_text(sign_in, phone, sent)
     else:
         raise ValidationFailed("Reauthentication requires the user to have an email or a phone number")
     return Answer({})
@@ -113,16 +117,19 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
     if asked.password is not None:
         await _change_password(sign_in, incoming, present, asked)
     await _admit_messages(sign_in, incoming, present.user, email, phone)
-    outgoing = _Outgoing(sign_in)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> tuple[dict[str, Any], tuple[str, Sent] | None]:
         if asked.data is not None:
             await change_data(db, sign_in, incoming, present.user, asked.data)
         if email is not None:
-            outgoing.letters += await _change_email(db, sign_in, incoming, present.user, email, asked)
-        if phone is not None:
-            outgoing.text = await _change_phone(db, sign_in, incoming, present.user, phone)
-        found = await tell_user(db, sign_in, present.user.id)
-    outgoing.send()
+            for letter in await _change_email(db, sign_in, incoming, present.user, email, asked):
+                post_when_committed(db, sign_in, letter)
+        text = None if phone is None else await _change_phone(db, sign_in, incoming, present.user, phone)
+        return await tell_user(db, sign_in, present.user.id), text
+
+    found, text = await sign_in.settle(work)
+    if text is not None:
+        post_text(sign_in, *text)
     return Answer(found)
 
 
@@ -145,22 +152,6 @@ async def _admit_messages(
         await admit_text(sign_in, incoming, "phone change", phone)
 
 
-class _Outgoing:
-    """What is sent when a change is committed."""
-
-    def __init__(self, sign_in: SignIn) -> None:
-        self._sign_in = sign_in
-        self.letters: list[Letter] = []
-        self.text: tuple[str, Sent] | None = None
-
-    def send(self) -> None:
-        """Send it."""
-        for letter in self.letters:
-            self._sign_in.post.post(letter)
-        if self.text is not None:
-            post_text(self._sign_in, *self.text)
-
-
 # Passwords ---------------------------------------------------------------------------------------------------
 
 
@@ -179,12 +170,15 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
     if user.password is not None and (await sign_in.hashing.check(password, user.password)).matches:
         raise SamePassword
     kept = await choose_password(sign_in, password, context=context)
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         await change(db, sign_in.tables, user.id, incoming.now, password=kept, password_changed_at=incoming.now)
         await end_others(db, sign_in, incoming, present, by="password")
         await forget_begun(db, sign_in, user.id)
         await note(db, sign_in, incoming, "password_changed", user.id)
         post_when_committed(db, sign_in, notice("password_changed", user))
+
+    await sign_in.settle(work)
 
 
 async def check_own(sign_in: SignIn, incoming: Incoming, user: UserRow, password: str) -> None:
@@ -294,10 +288,13 @@ async def log_out(sign_in: SignIn, incoming: Incoming) -> Answer:
     scope = incoming.query.get("scope", "global")
     if scope not in ("global", "local", "others"):
         raise ValidationFailed(f'Unsupported logout scope "{scope[:30]}"')
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         present = await find_present(db, sign_in, incoming)
         count = await _leave(db, sign_in, incoming, present, scope)
         await note(db, sign_in, incoming, "signed_out", present.user.id, {"scope": scope, "sessions": count})
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer(None, 204)
 

@@ -114,11 +114,14 @@ async def change(sign_in: SignIn, incoming: Incoming) -> Answer:
 async def delete(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``DELETE /admin/oauth/clients/{client_id}``: 204; all its tokens are dead with it."""
     clients = sign_in.tables.oauth_clients
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         client = await _find(db, sign_in, incoming)
         await _end_all(db, sign_in, incoming, client)
         await db.execute(sa.delete(clients).where(clients.c.id == client.id))
         await note(db, sign_in, incoming, "oauth_client_deleted", None, {"client_id": client.id})
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer(None, 204)
 
@@ -127,7 +130,8 @@ async def delete(sign_in: SignIn, incoming: Incoming) -> Answer:
 async def regenerate_secret(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``POST /admin/oauth/clients/{client_id}/regenerate_secret``: the old one is worth nothing, nor what it got."""
     clients, secret = sign_in.tables.oauth_clients, make_token()
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         client = await _find(db, sign_in, incoming)
         if client.is_public:
             raise ClientMetadataInvalid("A public client has no secret")
@@ -140,8 +144,11 @@ async def regenerate_secret(sign_in: SignIn, incoming: Incoming) -> Answer:
         changed_client = read_client(changed.mappings().one())
         await _end_all(db, sign_in, incoming, client)
         await note(db, sign_in, incoming, "oauth_client_secret_changed", None, {"client_id": client.id})
+        return Answer(client_document(changed_client, secret))
+
+    answer = await sign_in.settle(work)
     await sign_in.revocations.refresh()
-    return Answer(client_document(changed_client, secret))
+    return answer
 
 
 async def _end_all(db: AsyncSession, sign_in: SignIn, incoming: Incoming, client: Client) -> None:

@@ -52,7 +52,8 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
     Raises:
         FreshSignInNeeded: the client asks for a later sign-in than the user's.
     """
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present, row = await _meet(db, sign_in, incoming, shown=True)
         client = await find_client(db, sign_in.tables, row["client_id"])
         assert client is not None
@@ -61,6 +62,8 @@ async def show_authorization(sign_in: SignIn, incoming: Incoming) -> Answer:
         if is_silent(row):
             return Answer(await _refuse(db, sign_in, incoming, row, ConsentRequired()))
         return Answer(describe(sign_in, client, row, present))
+
+    return await sign_in.settle(work)
 
 
 @for_users
@@ -71,7 +74,8 @@ async def decide(sign_in: SignIn, incoming: Incoming) -> Answer:
         FreshSignInNeeded: the client asks for a later sign-in than the user's; no is said without one.
     """
     action = incoming.read(Deciding).action
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present, row = await _meet(db, sign_in, incoming, sure=action == "approve")
         if is_silent(row):
             raise OAuthAuthorizationNotFound
@@ -81,6 +85,8 @@ async def decide(sign_in: SignIn, incoming: Incoming) -> Answer:
         await _tell_device(db, sign_in, incoming, row, present, allowed=False)
         await note(db, sign_in, incoming, "oauth_denied", present.user.id, {"client_id": row["client_id"]})
         return Answer(sent)
+
+    return await sign_in.settle(work)
 
 
 async def refuse(sign_in: SignIn, incoming: Incoming, id: str, error: OAuthError) -> str:
@@ -133,7 +139,8 @@ async def revoke_grant(sign_in: SignIn, incoming: Incoming) -> Answer:
         raise ValidationFailed("client_id is required")
     tables = sign_in.tables
     consents, sessions = tables.oauth_consents, tables.sessions
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         user_id = (await find_present(db, sign_in, incoming)).user.id
         # In the order in which codes are decided and used, so that none of them waits for another.
         for asked in (tables.oauth_authorizations, tables.device_codes):
@@ -155,6 +162,8 @@ async def revoke_grant(sign_in: SignIn, incoming: Incoming) -> Answer:
         which = sa.and_(sessions.c.user_id == user_id, sessions.c.client_id == client_id)
         await leave(db, sign_in, incoming, which, by="consent")
         await note(db, sign_in, incoming, "oauth_consent_revoked", user_id, {"client_id": client_id})
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer(None, 204)
 

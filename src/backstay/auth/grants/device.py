@@ -101,7 +101,8 @@ async def meet_device(sign_in: SignIn, incoming: Incoming) -> Answer:
     await admit_proof(sign_in, incoming)
     typed = "".join(each for each in incoming.read(Typed).user_code.upper() if each in _LETTERS)
     devices = sign_in.tables.device_codes
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> Answer:
         present = await find_present(db, sign_in, incoming)
         if present.user.is_anonymous:
             raise AnonymousNotAllowed
@@ -125,6 +126,8 @@ async def meet_device(sign_in: SignIn, incoming: Incoming) -> Answer:
         asked = sign_in.tables.oauth_authorizations
         kept = (await db.execute(sa.select(asked).where(asked.c.id == id))).mappings().one()
         return Answer(describe(sign_in, client, kept, present))
+
+    return await sign_in.settle(work)
 
 
 async def grant_by_device(

@@ -60,13 +60,16 @@ async def revoke(sign_in: SignIn, incoming: Incoming) -> Answer:
     if session_id is None or (claims is not None and claims["client_id"] != client.id):
         return Answer()
     kept = sign_in.tables.sessions
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         which = sa.and_(kept.c.id == session_id, kept.c.client_id == client.id)
         ended = await leave(db, sign_in, incoming, which, by="client")
         if not ended and claims is not None and claims.get("sub") == client.id:
             until = incoming.now + sign_in.settings.access_token_life
             await sign_in.revocations.note(db, Revoked.SESSION, str(session_id), now=incoming.now, until=until)
         await note(db, sign_in, incoming, "oauth_token_revoked", None, {"client_id": client.id})
+
+    await sign_in.settle(work)
     await sign_in.revocations.refresh()
     return Answer()
 

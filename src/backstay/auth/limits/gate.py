@@ -5,9 +5,8 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +22,7 @@ from backstay.auth.limits.attempts import (
 )
 from backstay.auth.limits.limit import Limit, Lock
 from backstay.auth.limits.refused import Refused
+from backstay.auth.store.transact import Sessions, transact
 from backstay.errors import SignInError, TooManyRequests
 
 Counted: TypeAlias = tuple[Limit | Lock, str]
@@ -36,14 +36,6 @@ _BELIEVED: Final = timedelta(seconds=5)
 
 _SWEPT_EVERY: Final = 1000
 _KNOWN: Final = "known"
-
-
-class Sessions(Protocol):
-    """Opens sessions of the application itself, each in a transaction of its own."""
-
-    def __call__(self, *, readonly: bool = False) -> AbstractAsyncContextManager[AsyncSession]:
-        """A session."""
-        ...
 
 
 class Gate:
@@ -79,9 +71,9 @@ class Gate:
         asked = self._look(now, counted)
         if not asked:
             return None
-        verdict = Verdict()
-        locks: datetime | None = None
-        async with self._sessions() as session:
+
+        async def count(session: AsyncSession) -> tuple[Limit | Lock, Verdict, datetime | None]:
+            locks: datetime | None = None
             for what, key in asked:
                 verdict = await self._count_in(session, what, key, now)
                 locks = locks or verdict.locks
@@ -90,6 +82,9 @@ class Gate:
                         await tell(session, what, now + verdict.wait)
                     break
             await self._sweep(session, now)
+            return what, verdict, locks
+
+        what, verdict, locks = await transact(self._sessions, count)
         # Raised when the count is committed: an error would undo it.
         if verdict.wait:
             raise refusal(what, verdict.wait)

@@ -16,7 +16,6 @@ from backstay.auth.flows.provider.link import link, refuse_known
 from backstay.auth.flows.provider.mark import read_mark, set_mark
 from backstay.auth.flows.provider.parcel import Parcel, pack
 from backstay.auth.limits.admit import tell_refusal
-from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.finish import Arrival, Returned, finish, read_returned
 from backstay.auth.oidc.flow import hash_state
 from backstay.auth.oidc.profile import Profile
@@ -26,6 +25,7 @@ from backstay.auth.protocol.answer import Answer, redirect
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import enter
+from backstay.auth.steps.mailing import post_when_committed
 from backstay.auth.steps.redirect import add_error, add_query, add_session, site_of
 from backstay.auth.store import flow
 from backstay.auth.store.user_row import UserRow, hold
@@ -96,25 +96,19 @@ async def _take(
         SignInError, ProviderUnreachable: it is not.
     """
     arrival = await _arrive(sign_in, incoming, remote, returned, state_hash)
-    letters: list[Letter] = []
 
     async def work(db: AsyncSession) -> str | BackstayError:
-        letters.clear()
         if row["linked_user_id"] is not None:
-            return await _link(db, sign_in, incoming, row, arrival, letters)
+            return await _link(db, sign_in, incoming, row, arrival)
         found = await find_account(db, sign_in, incoming, arrival.profile, row["redirect_to"])
         if isinstance(found, BackstayError):
             return found
-        letters.extend([found.letter] if found.letter is not None else [])
+        post_when_committed(db, sign_in, found.letter)
         if found.waits:
             return EmailNeedsVerification()
         return await _hand_over(db, sign_in, incoming, row, found.user, arrival)
 
-    try:
-        return await settle_twice(sign_in, work)
-    finally:
-        for letter in letters:
-            sign_in.post.post(letter)
+    return await settle_twice(sign_in, work)
 
 
 async def settle_twice(sign_in: SignIn, work: Callable[[AsyncSession], Awaitable[T | BackstayError]]) -> T:
@@ -159,7 +153,6 @@ async def _link(
     incoming: Incoming,
     row: sa.RowMapping,
     arrival: Arrival,
-    letters: list[Letter],
 ) -> str | BackstayError:
     """Link the identity: at once, or, with PKCE, when the client that asked for it has shown that it came back.
 
@@ -178,7 +171,7 @@ async def _link(
     if isinstance(linked, BackstayError):
         return linked
     user, letter = linked
-    letters.extend([letter] if letter is not None else [])
+    post_when_committed(db, sign_in, letter)
     return await _hand_over(db, sign_in, incoming, row, user, arrival)
 
 

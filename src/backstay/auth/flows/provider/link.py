@@ -16,7 +16,7 @@ from backstay.auth.oidc.profile import Profile
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
-from backstay.auth.steps.mailing import notice
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.present import check_aal, find_present
 from backstay.auth.store import identities
 from backstay.auth.store.user_row import UserRow, change, find_by_email, find_by_id, hold, identities_of, readdress
@@ -93,7 +93,8 @@ async def unlink(sign_in: SignIn, incoming: Incoming) -> Answer:
         identity_id = UUID(incoming.names["identity_id"])
     except ValueError:
         raise ValidationFailed("identity_id must be an UUID") from None
-    async with sign_in.session() as db:
+
+    async def work(db: AsyncSession) -> None:
         present = await find_present(db, sign_in, incoming)
         await check_aal(db, sign_in, incoming, present)
         # Of two at once the second has to know that the first took all but the last.
@@ -109,8 +110,9 @@ async def unlink(sign_in: SignIn, incoming: Incoming) -> Answer:
         await identities.remove(db, sign_in.tables, present.user.id, [identity_id])
         await _drop_ways_in(db, sign_in, incoming, present.user, gone["provider"], rest)
         await note(db, sign_in, incoming, "identity_unlinked", present.user.id, {"provider": gone["provider"]})
-    if letter is not None:
-        sign_in.post.post(letter)
+        post_when_committed(db, sign_in, letter)
+
+    await sign_in.settle(work)
     return Answer({})
 
 

@@ -10,7 +10,6 @@ from backstay.auth.flows.provider.account import find_account
 from backstay.auth.flows.provider.ask import find_remote
 from backstay.auth.flows.provider.come_back import note_refusal, settle_twice
 from backstay.auth.flows.provider.link import check_linking, link
-from backstay.auth.mail.letter import Letter
 from backstay.auth.oidc.finish import read_native
 from backstay.auth.oidc.profile import Profile
 from backstay.auth.oidc.refused import Refused, Unreachable
@@ -19,6 +18,7 @@ from backstay.auth.protocol.answer import Answer
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import enter
+from backstay.auth.steps.mailing import post_when_committed
 from backstay.auth.steps.present import check_aal, find_present
 from backstay.auth.steps.redirect import site_of
 from backstay.errors import (
@@ -93,10 +93,7 @@ async def _read(sign_in: SignIn, incoming: Incoming, remote: Remote, token: str,
 
 
 async def _enter(sign_in: SignIn, incoming: Incoming, profile: Profile, user_id: Any) -> dict[str, Any]:
-    letters: list[Letter] = []
-
     async def work(db: AsyncSession) -> dict[str, Any] | BackstayError:
-        letters.clear()
         if user_id is not None:
             linked = await link(db, sign_in, incoming, user_id, profile)
             if isinstance(linked, BackstayError):
@@ -108,15 +105,10 @@ async def _enter(sign_in: SignIn, incoming: Incoming, profile: Profile, user_id:
                 return found
             user, letter = found.user, found.letter
             if found.waits:
-                letters.extend([letter] if letter is not None else [])
+                post_when_committed(db, sign_in, letter)
                 return EmailNeedsVerification()
-        letters.extend([letter] if letter is not None else [])
+        post_when_committed(db, sign_in, letter)
         by_change, provider = user_id is not None, profile.provider
         return await enter(db, sign_in, incoming, user, "oauth", provider=provider, by_change=by_change)
 
-    try:
-        entered: dict[str, Any] = await settle_twice(sign_in, work)
-    finally:
-        for letter in letters:
-            sign_in.post.post(letter)
-    return entered
+    return await settle_twice(sign_in, work)
