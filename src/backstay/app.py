@@ -34,7 +34,7 @@ from backstay.schema.post.text import Texter
 from backstay.schema.rule import Expression, Using, place
 from backstay.schema.served import Schema
 from backstay.server.assembly import Assembly
-from backstay.server.guests.mounts import is_wsgi
+from backstay.server.guests.mounts import Beside, is_wsgi
 from backstay.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Backstay:
         self._auth = auth
         self._tenancy = tenancy
         self._declarations = Declarations()
-        self._mounts: list[tuple[str, Callable[..., Any]]] = []
+        self._mounts: list[Beside] = []
         self._overrides: dict[str, Any] = {}
 
     # Declaring -----------------------------------------------------------------------------------------------
@@ -166,15 +166,27 @@ class Backstay:
         self._forget()
         return scope
 
-    def mount(self, path: str, app: Callable[..., Any]) -> None:
-        """Serve another application (FastAPI, Django, Flask: any that speaks ASGI or WSGI) under a path of this one."""
+    def mount(self, path: str, app: Callable[..., Any], *, max_body: int | None = None) -> None:
+        """Serve another application (FastAPI, Django, Flask: any that speaks ASGI or WSGI) under a path of this one.
+
+        Arguments:
+            path: where.
+            app: the application.
+            max_body: most bytes in the body of a request to an application that speaks WSGI, for which Backstay reads
+                it; None: as the setting says. One that speaks ASGI reads what it likes by itself.
+
+        Raises:
+            DeclarationError: the path cannot be, or the application reads bodies itself.
+        """
         if not path.startswith("/") or path.endswith("/"):
             raise DeclarationError(f"{place()}: a mount's path begins with / and does not end with it, not {path!r}.")
         if is_wsgi(app):
             from backstay.server.guests.wsgi import answer_errors
 
             answer_errors(app)
-        self._mounts.append((path, app))
+        elif max_body is not None:
+            raise DeclarationError(f"{place()}: an application that speaks ASGI bounds its bodies itself.")
+        self._mounts.append(Beside(path, app, max_body))
 
     # Assembly ------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
-from backstay.errors import BackstayError
+from backstay import Backstay
+from backstay.errors import BackstayError, DeclarationError
 from backstay.flask import caller_session
 from behaviour.door import Answer, Door, call, token
 from fixtures import sites
@@ -152,6 +154,35 @@ def test_large_body_arrives(desk: Door, site: str) -> None:
     answer = ask(desk, "POST", f"{site}/size", body=b"x" * 5_000_000, x_user="mallory")
     # A header with an underscore would look like another one.
     assert answer.json == {"size": 5_000_000, "header": None}
+
+
+@pytest.mark.invariant("I27")
+def test_body_that_is_too_long_is_refused_before_the_view(database_url: str) -> None:
+    app = build(database_url)
+    app.configure(max_body=1000)
+    called: list[int] = []
+
+    def view(environ: Any, start_response: Any) -> list[bytes]:
+        called.append(len(environ["wsgi.input"].read()))
+        start_response("200 OK", [])
+        return []
+
+    app.mount("/small", view)
+    app.mount("/large", lambda environ, start_response: view(environ, start_response), max_body=2000)
+    with Door(app, fill) as door:
+        for path, most in (("/small", 1000), ("/large", 2000)):
+            assert ask(door, "POST", path, body=b"x" * most).status == 200
+            refused = ask(door, "POST", path, body=b"x" * (most + 1))
+            assert (refused.status, refused.json["message"]) == (413, f"The body is longer than {most} bytes.")
+            # Without a length, which other servers let in, reading tells.
+            headers = [(b"host", b"localhost")]
+            assert door.run(call(app, "POST", path.encode(), b"", headers, b"x" * (most + 1))).status == 413
+    assert called == [1000, 2000]
+
+
+def test_application_that_reads_its_bodies_itself_is_not_bounded_here() -> None:
+    with pytest.raises(DeclarationError, match="bounds its bodies itself"):
+        Backstay("sqlite://").mount("/api", FastAPI(), max_body=1000)
 
 
 def test_client_who_leaves_ends_the_answer(desk: Door) -> None:

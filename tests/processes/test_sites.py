@@ -74,3 +74,18 @@ def test_slow_upload_takes_no_thread(served: Serving) -> None:
         with closing(upload):
             upload.send(b"56789")
             assert json.loads(upload.getresponse().read())["size"] == 10
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_upload_that_is_too_long_is_told_so(served: Serving, chunked: bool) -> None:
+    most = 10 * 1024 * 1024
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as upload:
+        upload.putrequest("POST", "/flask/size")
+        upload.putheader(*(("transfer-encoding", "chunked") if chunked else ("content-length", str(2 * most))))
+        upload.endheaders()
+        piece = b"x" * 65536
+        for _ in range(most // len(piece) + 1 if chunked else 4):
+            upload.send(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
+        answer = upload.getresponse()
+        assert (answer.status, answer.getheader("connection")) == (413, "close")
+        assert json.loads(answer.read())["message"] == f"The body is longer than {most} bytes."

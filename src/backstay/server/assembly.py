@@ -31,7 +31,7 @@ from backstay.schema.declaration import Auth
 from backstay.schema.served import Schema
 from backstay.server.asgi import Application
 from backstay.server.edge import Edge, FrontEnd
-from backstay.server.guests.mounts import Mount, is_wsgi
+from backstay.server.guests.mounts import Beside, Mount, is_wsgi
 from backstay.server.guests.visitors import Meet, introduce
 from backstay.server.pages import load_pages
 from backstay.server.sign_in.front import SignInFront
@@ -53,7 +53,7 @@ class Assembly:
     Arguments:
         schema: what is served.
         settings: the settings in force.
-        mounts: other ASGI applications and their paths.
+        mounts: other applications, and where they are.
         title: the application's name.
         auth: how users sign in, if they do so here.
 
@@ -65,7 +65,7 @@ class Assembly:
         self,
         schema: Schema,
         settings: Settings,
-        mounts: Sequence[tuple[str, Callable[..., Any]]] = (),
+        mounts: Sequence[Beside] = (),
         *,
         title: str = "Backstay",
         auth: Auth | None = None,
@@ -107,7 +107,7 @@ class Assembly:
             return None
         return self.sign_in.make_cookies(self._identify)
 
-    def _edge(self, mounts: Sequence[tuple[str, Callable[..., Any]]]) -> Edge:
+    def _edge(self, mounts: Sequence[Beside]) -> Edge:
         telling = read_telling(self.settings.server_timing)
         timed = (
             Timed(self.rest, self.identify, always=telling is Telling.ALWAYS) if telling is not Telling.OFF else None
@@ -121,7 +121,7 @@ class Assembly:
             front_ends += self.sign_in.front_ends
             starting += [self.sign_in.start, self.sign_in.revocations.start]
             stopping.insert(0, self.sign_in.stop)
-        beside = [Mount(path, self._introduced(application)) for path, application in mounts]
+        beside = [Mount(each.path, self._introduced(each)) for each in mounts]
         if self.settings.pages and self.sign_in is not None and self._cookies is not None:
             beside.append(self._pages(self.sign_in, self._cookies))
         if self.settings.docs:
@@ -157,12 +157,14 @@ class Assembly:
         )
         return Mount(PAGES, pages)
 
-    def _introduced(self, application: Callable[..., Any]) -> Application:
+    def _introduced(self, beside: Beside) -> Application:
+        application = beside.application
         scopes = [each.name for each in self.schema.scopes.values() if application in each.mounts]
         if is_wsgi(application):
             from backstay.server.guests.wsgi import Threaded
 
-            application = Threaded(application, threads=self.settings.wsgi_threads)
+            most = self.settings.max_body if beside.max_body is None else beside.max_body
+            application = Threaded(application, threads=self.settings.wsgi_threads, max_body=most)
         return introduce(
             application,
             identify=self._identify,

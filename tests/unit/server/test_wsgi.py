@@ -59,7 +59,7 @@ async def ask(application: Any, *messages: Any, headers: Any = ()) -> list[Any]:
 
 
 async def test_it_is_told_what_no_other_header_can_be_mistaken_for() -> None:
-    guest = Guest(Mount("/site", application := Threaded(plain, threads=1)))
+    guest = Guest(Mount("/site", application := Threaded(plain, threads=1, max_body=1000)))
     await guest.start({})
     headers = [
         (b"x-user", b"ada"),
@@ -78,7 +78,7 @@ async def test_it_is_told_what_no_other_header_can_be_mistaken_for() -> None:
 
 async def test_client_who_leaves_before_the_whole_body_came_is_not_served() -> None:
     called: list[Any] = []
-    guest = Guest(Mount("", application := Threaded(lambda *_: called.append(1) or [], threads=1)))
+    guest = Guest(Mount("", application := Threaded(lambda *_: called.append(1) or [], threads=1, max_body=1000)))
     await guest.start({})
     assert await ask(application, {"type": "http.request", "body": b"1", "more_body": True}, GONE) == []
     assert called == []
@@ -96,7 +96,7 @@ async def test_request_whose_turn_comes_after_its_client_left_is_not_served() ->
         start_response("204 No Content", [])
         return []
 
-    guest = Guest(Mount("", application := Threaded(slow, threads=1)))
+    guest = Guest(Mount("", application := Threaded(slow, threads=1, max_body=1000)))
     await guest.start({})
     first = asyncio.create_task(ask(application, {"type": "http.request"}))
     await running.wait()
@@ -122,7 +122,7 @@ async def test_request_that_is_cancelled_waits_for_its_thread() -> None:
         finally:
             ended.append(True)
 
-    guest = Guest(Mount("", application := Threaded(endless, threads=1)))
+    guest = Guest(Mount("", application := Threaded(endless, threads=1, max_body=1000)))
     await guest.start({})
     asking = asyncio.create_task(ask(application, {"type": "http.request"}))
     await running.wait()
@@ -142,7 +142,7 @@ async def test_a_stop_ends_answers_that_have_no_end() -> None:
             loop.call_soon_threadsafe(running.set)
             yield b"x"
 
-    guest = Guest(Mount("", application := Threaded(endless, threads=1)))
+    guest = Guest(Mount("", application := Threaded(endless, threads=1, max_body=1000)))
     await guest.start({})
     asking = asyncio.create_task(ask(application, {"type": "http.request"}))
     await running.wait()
@@ -153,7 +153,7 @@ async def test_a_stop_ends_answers_that_have_no_end() -> None:
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "a2wsgi", None)
     with pytest.raises(DeclarationError) as caught:
-        Threaded(plain, threads=1)
+        Threaded(plain, threads=1, max_body=1000)
     assert caught.value.hint == "pip install 'backstay[flask]'"
 
 

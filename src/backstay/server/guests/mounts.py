@@ -23,6 +23,21 @@ class Mount:
     application: Application
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An application as it was given to be mounted.
+
+    Arguments:
+        path: where.
+        application: it, whether it speaks ASGI or WSGI.
+        max_body: most bytes in a body that is read for it; None: as the setting says.
+    """
+
+    path: str
+    application: Callable[..., Any]
+    max_body: int | None = None
+
+
 def check_prefixes(prefixes: Iterable[str]) -> None:
     """See that every prefix is one, and that no two are the same.
 

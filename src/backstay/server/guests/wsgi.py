@@ -1,8 +1,8 @@
 """WSGI applications (Flask) beside ours: a2wsgi runs them in threads, and no slow client keeps a thread waiting.
 
-What a2wsgi leaves open is closed here. A request's body is read before a thread is taken; a client who leaves ends the
-answer, where the thread would wait forever for what nobody takes; headers that CGI's names cannot tell apart are left
-out.
+What a2wsgi leaves open is closed here. A request's body is read before a thread is taken, and so before the application
+can refuse it, which is why its length is bounded; a client who leaves ends the answer, where the thread would wait
+forever for what nobody takes; headers that CGI's names cannot tell apart are left out.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Final, TypeAlias
 
-from backstay.errors import BackstayError, DeclarationError
-from backstay.server.asgi import Message, Receive, Scope, Send
+from backstay.errors import BackstayError, DeclarationError, TooLarge
+from backstay.server.asgi import Message, Receive, Scope, Send, frame
+from backstay.server.body import linger
 from backstay.server.guests.visitors import VISITOR
 
 Wsgi: TypeAlias = Callable[[Any, Callable[..., Any]], Iterable[bytes]]
@@ -43,12 +44,13 @@ class Threaded:
     Arguments:
         application: the WSGI application.
         threads: how many requests it answers at a time; others wait.
+        max_body: most bytes in a request's body.
 
     Raises:
         DeclarationError: a2wsgi is not installed.
     """
 
-    def __init__(self, application: Wsgi, *, threads: int) -> None:
+    def __init__(self, application: Wsgi, *, threads: int, max_body: int) -> None:
         try:
             from a2wsgi import WSGIMiddleware
         except ModuleNotFoundError:
@@ -56,6 +58,7 @@ class Threaded:
                 "A WSGI application is mounted, and a2wsgi is not installed.", hint="pip install 'backstay[flask]'"
             ) from None
         self._make: Callable[[], Any] = lambda: WSGIMiddleware(_watched(application), workers=threads)
+        self._max_body = max_body
         self._runner: Any = None
         self._under_way: dict[asyncio.Task[None], Call] = {}
 
@@ -83,7 +86,11 @@ class Threaded:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         with tempfile.SpooledTemporaryFile(max_size=_HELD) as body:
-            if not await _read(receive, body):
+            try:
+                if not await _read(receive, body, _declared(scope), self._max_body):
+                    return
+            except TooLarge as error:
+                await _refuse(scope, receive, send, error)
                 return
             call = Call(body)
             scope = {**scope, "headers": _told(scope["headers"]), _CALL: call}
@@ -116,8 +123,26 @@ def answer_errors(application: Any) -> None:
     register(BackstayError, answer)
 
 
-async def _read(receive: Receive, body: IO[bytes]) -> bool:
-    """Whether the whole body came, which is then there to be read."""
+def _declared(scope: Scope) -> int:
+    """How long a request says that its body is; the server has seen that it is a number."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: BackstayError) -> None:
+    """Answer a request whose body is not read to its end, and let the client finish for a while."""
+    response = scope[VISITOR].answer(error)
+    start, content = frame(response, scope["method"], closing=scope["http_version"].startswith("1"))
+    await send(start)
+    await send({**content, "more_body": True})
+    if not any(name == b"expect" for name, _ in scope["headers"]):
+        await linger(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _read(receive: Receive, body: IO[bytes], declared: int, limit: int) -> bool:
+    """Whether the whole body came, which is then there to be read. Raises TooLarge: it is longer than ``limit``."""
+    if declared > limit:
+        raise TooLarge(f"The body is longer than {limit} bytes.")
     more, size = True, 0
     while more:
         message = await receive()
@@ -125,6 +150,8 @@ async def _read(receive: Receive, body: IO[bytes]) -> bool:
             return False
         piece = message.get("body", b"")
         more, size = message.get("more_body", False), size + len(piece)
+        if size > limit:
+            raise TooLarge(f"The body is longer than {limit} bytes.")
         if size > _HELD:
             await asyncio.to_thread(body.write, piece)
         else:
