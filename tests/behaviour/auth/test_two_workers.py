@@ -56,6 +56,7 @@ class Workers:
     def tries(self) -> Iterator[Watch]:
         """What is refused within a second is seen with new people each time."""
         for watch in in_time(1.0):
+            self.two.settle()
             self.one.restore()
             yield watch
 
