@@ -14,11 +14,16 @@ from hypothesis import HealthCheck, settings
 from databases import Databases, sqlite_url
 from services import POSTGRESQL, postgresql
 
-settings.register_profile("quick", max_examples=10, deadline=None)
-settings.register_profile("default", max_examples=50, deadline=None)
-settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, print_blob=True)
+# How long it takes to draw examples says more of the machine than of them.
+_patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _patient, max_examples=10)
+settings.register_profile("default", _patient, max_examples=50)
+settings.register_profile("ci", _patient, max_examples=60, derandomize=True, print_blob=True)
 settings.register_profile(
-    "every", max_examples=5000, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "every",
+    _patient,
+    max_examples=5000,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 

@@ -36,7 +36,7 @@ def _answers(url: str) -> bool:
         return False
 
     async def connect() -> None:
-        connection = await asyncpg.connect(url, timeout=3)
+        connection = await asyncpg.connect(url, timeout=20)
         await connection.close()
 
     try:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -75,6 +76,8 @@ class Door:
 
     def __init__(self, app: Backstay, fill: Callable[[Backstay], Awaitable[None]]) -> None:
         app.configure(jwt_secret=SECRET, publishable_key=PUBLISHABLE, secret_key=SECRET_KEY)
+        # Many who come at once are to be answered, though the machine stands still for a while.
+        app.configure(max_delay=timedelta(hours=1))
         self.app = app
         self._fill = fill
         self._runner = asyncio.Runner()

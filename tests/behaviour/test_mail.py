@@ -233,7 +233,7 @@ async def test_others_may_be_named_before_the_start() -> None:
     app.send_by(mail=mailbox, sms=Console(mailbox))
     async with client(app) as backend:
         await sign_up(backend)
-        assert (await mailbox.wait(ADDRESS)).kind == "confirmation"
+        assert (await mailbox.wait(ADDRESS, patience=timedelta(minutes=1))).kind == "confirmation"
         mailbox.clear()
         with pytest.raises(TimeoutError):
             await mailbox.wait(ADDRESS, patience=timedelta(seconds=0.02))

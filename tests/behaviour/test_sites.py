@@ -81,7 +81,7 @@ def test_requests_at_the_same_time_are_told_apart(desk: Door) -> None:
 
     async def at_once() -> list[Answer]:
         asking_all = [asking(desk, "GET", f"{site}/notes?wait=0.02", name) for site, name in asked]
-        return await asyncio.wait_for(asyncio.gather(*asking_all), 30)
+        return await asyncio.wait_for(asyncio.gather(*asking_all), 60)
 
     for (_, name), answer in zip(asked, desk.run(at_once()), strict=True):
         own, seen = people[name]
@@ -216,7 +216,7 @@ def test_client_who_leaves_ends_the_answer(desk: Door) -> None:
         coming = [{"type": "http.request", "body": b""}]
         gone.clear()
         seen = 0
-        desk.run(asyncio.wait_for(desk.app(scope, receive, send), 20))
+        desk.run(asyncio.wait_for(desk.app(scope, receive, send), 60))
     # Every thread is free again.
     assert len(sites.ENDED) == desk.app.settings.wsgi_threads + 1
     assert ask(desk, "GET", "/flask/open").body == b"hello"

@@ -17,6 +17,7 @@ from backstay.observe import StatementSlow, describe, subscribe
 from backstay.schema.caller import Local
 from behaviour.door import SECRET_KEY, Door
 from fixtures import depot
+from in_time import TRIES
 
 AT_ONCE = timedelta(microseconds=1)
 
@@ -127,12 +128,16 @@ def test_small_tables_need_no_index(opened: Callable[..., Door], told: list[Stat
 
 def test_a_statement_that_was_stopped_is_told(opened: Callable[..., Door], told: list[StatementSlow]) -> None:
     limits = {"slow_statement": timedelta(milliseconds=20), "statement_timeout": timedelta(milliseconds=100)}
-    door = opened(**limits)
-    answer = door.get("/parcels?select=id,scans(id)", apikey=SECRET_KEY)
-    assert answer.code == "57014"
-    settle(door)
-    (slowness,) = told
-    assert slowness.milliseconds >= 90
+    for _ in range(TRIES):
+        told.clear()
+        door = opened(**limits)
+        answer = door.get("/parcels?select=id,scans(id)", apikey=SECRET_KEY)
+        assert answer.code == "57014"
+        settle(door)
+        (slowness,) = told
+        assert slowness.milliseconds >= 90
+        if slowness.plan:
+            break  # which has the same short time
     assert "ix_scans_parcel_id" in slowness.index
 
 

@@ -30,7 +30,7 @@ TABLE = "CREATE TABLE entries (number int, half text, PRIMARY KEY (number, half)
 
 
 async def open_database(url: str) -> PostgreSQL:
-    settings = Settings(pool_size=4, pool_timeout=timedelta(seconds=5))
+    settings = Settings(pool_size=4, pool_timeout=timedelta(seconds=60))
     database = PostgreSQL(url, settings=settings, metadata=MetaData())
     await database.start()
     return database

@@ -175,7 +175,7 @@ def theirs(server: Any, operator: str, language: str, search: str, document: str
         return (error.sqlstate, error.args[0])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(pieced)
 def test_a_text_has_the_same_tokens(server: Any, text: str) -> None:
     sql = (
@@ -185,14 +185,14 @@ def test_a_text_has_the_same_tokens(server: Any, text: str) -> None:
     assert [list(token) for token in tokens(text)] == json.loads(server(sql, text))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(list(FUNCTIONS)), st.sampled_from(LANGUAGES), searches, texts)
 def test_a_search_finds_the_same(server: Any, operator: str, language: str, search: str, text: str) -> None:
     expected = theirs(server, operator, language, search, text)
     assert ours(operator, language, search, read(text, language)) == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(list(FUNCTIONS)), st.sampled_from(LANGUAGES), searches, pieced)
 def test_a_search_of_any_text_finds_the_same(server: Any, operator: str, language: str, search: str, text: str) -> None:
     expected = theirs(server, operator, language, search, text)
@@ -209,7 +209,7 @@ documents = st.recursive(
 
 
 @pytest.mark.parametrize("type_", ["json", "jsonb"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(trees, documents)
 def test_a_search_of_json_finds_the_same(server: Any, type_: str, search: str, document: Any) -> None:
     text = json.dumps(document)

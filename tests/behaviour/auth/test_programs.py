@@ -265,7 +265,7 @@ def test_a_scope_that_is_declared_no_more_lets_nothing(agency: Agency) -> None:
 
 
 def test_a_key_ends(agency: Agency) -> None:
-    made = agency.make({**BODY, "user_id": str(ADA), "expires_in": 1})
+    made = agency.make({**BODY, "user_id": str(ADA), "expires_in": 60})
     assert is_good(agency, made["key"])
     change(agency, made["id"], expires_at=datetime.now(UTC) - timedelta(seconds=1))
     assert not is_good(agency, made["key"])

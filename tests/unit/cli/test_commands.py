@@ -236,7 +236,7 @@ def rotate_at_once(folder: Path, *words: tuple[str, ...]) -> list[tuple[str, int
         while sum(f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()) < len(started) + 1:
             assert all(each.poll() is None for each in started)
             time.sleep(0.02)
-    return [(each.communicate(timeout=30)[0], each.returncode) for each in started]
+    return [(each.communicate(timeout=100)[0], each.returncode) for each in started]
 
 
 def signing_keys(folder: Path) -> list[dict[str, object]]:

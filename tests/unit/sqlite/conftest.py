@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ async def open_database(tmp_path: Path) -> AsyncIterator[Open]:
 
         async def open_it(metadata: sa.MetaData | None = None, *, url: str = "", **given: Any) -> SQLite:
             tables = metadata or sa.MetaData()
-            database = SQLite(url or f"sqlite:///{tmp_path}/test.db", settings=Settings(**given), metadata=tables)
+            database = SQLite(
+                url or f"sqlite:///{tmp_path}/test.db",
+                settings=Settings(**{"max_delay": timedelta(hours=1), **given}),
+                metadata=tables,
+            )
             await database.start()
             stack.push_async_callback(database.close)
             make(database, tables)

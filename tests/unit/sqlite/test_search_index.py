@@ -45,7 +45,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
     connection.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=6), searches)
 def test_the_index_finds_what_reading_finds(
     connection: apsw.Connection, rows: list[tuple[str | None, str | None]], search: str

@@ -49,7 +49,7 @@ class Application:
 
 def application(issuer: Issuer, **words: Any) -> Application:
     facts = OIDC("tests", issuer.url, CLIENT, SECRET, **words).facts
-    return Application(Remote(facts, patience=timedelta(seconds=1)), datetime.now(UTC))
+    return Application(Remote(facts, patience=timedelta(seconds=30)), datetime.now(UTC))
 
 
 @pytest.fixture
