@@ -199,6 +199,17 @@ def test_a_fresh_sign_in_is_no_consent_and_none_is_asked_for_twice(granting: Gra
     assert "redirect_url" not in ask(prompt="login consent")
 
 
+def test_what_is_allowed_already_takes_the_sign_in_all_the_same(granting: Granting) -> None:
+    ada, client = granting.sign_up(ADA), granting.client()
+    granting.tokens(client, ada)
+    assert look(granting, ada, granting.asked(client)) == (200, "")
+    id = granting.asked(client, prompt="login")
+    assert look(granting, ada, id) == approve(granting, ada, id) == STALE
+    assert granting.rows(sa.select(granting.tables.oauth_authorizations.c.user_id).filter_by(decided_at=None)) == [
+        (None,)
+    ]
+
+
 def test_what_a_browser_adds_later_changes_nothing(granting: Granting) -> None:
     ada = granting.sign_up(ADA)
     id = granting.asked(granting.client(), prompt="login")
