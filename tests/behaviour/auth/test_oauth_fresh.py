@@ -63,6 +63,7 @@ def age(granting: Granting, **ago: Any) -> None:
         {"prompt": "login"},
         {"max_age": "0"},
         {"max_age": "1"},
+        {"max_age": "0" * 40 + "1"},
         {"prompt": "login", "max_age": "900"},
         {"prompt": "consent login"},
         {"prompt": "login of_a_later_version"},

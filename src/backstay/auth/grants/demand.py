@@ -56,8 +56,7 @@ def _read_age(text: str | None) -> int | None:
         return None
     if not _NUMBER.fullmatch(text):
         raise ClientRequestInvalid("max_age is a number of seconds")
-    longest = int(_LONGEST.total_seconds())
-    return int(text) if len(text) <= len(str(longest)) and int(text) <= longest else longest
+    return min(int(text), int(_LONGEST.total_seconds()))
 
 
 async def find_hinted(sign_in: SignIn, client: Client, token: str | None) -> Any:
