@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from backstay import OIDC, Backstay
 from backstay.auth.password.hashes import make_hash
 from fixtures.club import SECRET_KEY, Post, build
-from granting import Granting
+from granting import Granting, error_of
 from issuer import CLIENT, SECRET, Issuer, sign
 from signing_in import PASSWORD, Club, Person, fragment, path_of, query
 
@@ -306,3 +306,16 @@ def build_scoped(url: str, post: Post, **words: Any) -> Backstay:
     app = build(url, post, **words)
     app.scope("none", "Nothing.")
     return app
+
+
+def test_a_client_keeps_no_scope_that_is_taken_from_it(granting: Granting) -> None:
+    ada, client = granting.sign_up("ada@example.com"), granting.client()
+    waiting = granting.code(client, ada)
+    given = granting.tokens(client, ada)
+    path = f"/auth/v1/admin/oauth/clients/{client.id}"
+    assert granting.ask("PUT", path, {"scope": "invoices:open"}, key=SECRET_KEY).status == 200
+    narrowed = granting.refresh(client, given["refresh_token"]).json
+    assert (narrowed["scope"], granting.reads(narrowed["access_token"])) == ("invoices:open", [2, 3])
+    assert granting.redeem(client, waiting).json["scope"] == "invoices:open"
+    assert granting.ask("PUT", path, {"scope": "team"}, key=SECRET_KEY).status == 200
+    assert error_of(granting.refresh(client, narrowed["refresh_token"])) == (400, "invalid_grant")

@@ -129,9 +129,15 @@ async def tell_tokens(
         scope: a part of the session's.
         nonce: what the ID token repeats; None: nothing.
         user_session_id: the session in which the user allowed it: since when they are there, the ID token tells.
+
+    Raises:
+        GrantInvalid: the client may ask for nothing of it any more, or the user is gone.
     """
     user = await find_user(db, sign_in, incoming, session["user_id"])
-    held = scope or str(session["scope"])
+    # What the client may not ask for any more, it does not keep by having asked before.
+    held = " ".join(each for each in (scope or str(session["scope"])).split() if each in client.scopes)
+    if not held:
+        raise GrantInvalid
     issued, expires = _times(sign_in, str(user.id), incoming.now)
     claims = {
         **_within(held, await claims_of(db, sign_in.auth, sign_in.tables, user)),
