@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,7 +16,7 @@ from backstay.auth.password.hashes import make_hash
 from fixtures.club import SECRET_KEY, Post, build
 from granting import Granting, error_of
 from issuer import CLIENT, SECRET, Issuer, sign
-from signing_in import PASSWORD, Club, Person, fragment, path_of, query
+from signing_in import PASSWORD, Clock, Club, Person, fragment, path_of, query
 
 PHONE = "+491701234567"
 PKCE = {"code_challenge": "v" * 43, "code_challenge_method": "plain"}
@@ -319,3 +320,17 @@ def test_a_client_keeps_no_scope_that_is_taken_from_it(granting: Granting) -> No
     assert granting.redeem(client, waiting).json["scope"] == "invoices:open"
     assert granting.ask("PUT", path, {"scope": "team"}, key=SECRET_KEY).status == 200
     assert error_of(granting.refresh(client, narrowed["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_what_strangers_begin_does_not_stay_for_ever(database_url: str, clock: Clock) -> None:
+    with Club(database_url, auth={"passkeys": True}) as club:
+        for number in range(3):
+            assert club.ask("POST", "/passkeys/authentication/options", {}).status == 200
+            assert club.ask("POST", "/otp", {"email": f"somebody{number}@example.com"}).status == 200
+            club.settle()
+            clock.pass_by(timedelta(days=2))
+        assert club.ask("POST", "/otp", {"email": "ada@example.com"}).status == 200
+        club.settle()
+        club.settle()
+        kept = [len(club.rows(sa.select(table.c.id))) for table in (club.tables.challenges, club.tables.codes)]
+        assert kept == [0, 1]

@@ -40,6 +40,8 @@ async def offer_sign_in(sign_in: SignIn, incoming: Incoming) -> Answer:
     check_on(sign_in)
     from backstay.auth.factors.passkey import offer_authentication
 
+    # Anyone may ask, and need not answer.
+    sign_in.tidy(incoming.now)
     async with sign_in.session() as db:
         made = await factors.challenge(db, sign_in.tables, incoming.now, kind=Kind.PASSKEY, address=incoming.address)
     return tell_options(made, offer_authentication(party_of(sign_in), challenge_of(sign_in, made["id"])))

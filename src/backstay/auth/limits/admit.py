@@ -211,12 +211,14 @@ async def admit_mail(sign_in: SignIn, incoming: Incoming, kind: str, email: str)
     Raises:
         TooManyMails: the last one is not a minute ago, or there were too many in this hour.
     """
+    sign_in.tidy(incoming.now)
     name, limits = address_name(email, None), sign_in.limits
     await _admit(sign_in, incoming, (limits.mail_pause, f"{kind} {name}"), (limits.mails, name))
 
 
 async def admit_text(sign_in: SignIn, incoming: Incoming, kind: str, phone: str) -> None:
     """The same for a message to a telephone. Raises TooManyTexts."""
+    sign_in.tidy(incoming.now)
     name, limits = address_name(None, phone), sign_in.limits
     await _admit(sign_in, incoming, (limits.text_pause, f"{kind} {name}"), (limits.texts, name))
 

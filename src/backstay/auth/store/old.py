@@ -16,5 +16,6 @@ KEPT: Final = timedelta(days=1)
 
 async def forget_old(db: AsyncSession, tables: Tables, now: datetime) -> None:
     """Delete the flows, codes and questions that ended a day ago: anyone can begin one, so there may be many."""
-    for table in (tables.flows, tables.codes, tables.oauth_authorizations, tables.device_codes):
+    begun = (tables.flows, tables.codes, tables.challenges, tables.oauth_authorizations, tables.device_codes)
+    for table in begun:
         await db.execute(sa.delete(table).where(table.c.expires_at < now - KEPT))
