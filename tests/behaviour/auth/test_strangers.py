@@ -114,7 +114,7 @@ def test_no_identity_is_linked_by_a_session_that_was_ended(linking: Club, issuer
 @pytest.mark.parametrize("way", ["phone", "mail", "mail, PKCE", "identity", "identity, PKCE", "ID token"])
 def test_the_proof_of_what_a_thief_has_chosen_is_no_sign_in(linking: Club, issuer: Issuer, way: str) -> None:
     club, thief = linking, linking.member()
-    code, pkce = "", PKCE if way.endswith("PKCE") else {}
+    came, pkce = None, PKCE if way.endswith("PKCE") else {}
     match way.partition(",")[0]:
         case "phone":
             club.ask("PUT", "/user", {"phone": PHONE}, token=thief.token)
@@ -123,15 +123,19 @@ def test_the_proof_of_what_a_thief_has_chosen_is_no_sign_in(linking: Club, issue
         case "mail":
             club.ask("PUT", "/user", {"email": "thief@example.com", **pkce}, token=thief.token)
             came = club.ask("GET", path_of(club.mail("thief@example.com").link))
-            code = query(came).get("code", "")
+        case "identity" if pkce:
+            came = club.ask("GET", f"/callback?{begin_linking(club, issuer, thief)}", key=None)
         case "identity":
-            came = club.ask("GET", f"/callback?{begin_linking(club, issuer, thief, **pkce)}", key=None)
-            code = query(came).get("code", "")
+            left = club.ask("GET", "/user/identities/authorize?provider=keycloak", token=thief.token)
+            mark = left.headers["set-cookie"].partition(";")[0]
+            text = issuer.log_in(left.headers["location"])
+            club.ask("GET", f"/callback?{text}", key=None, cookie=mark)
         case "ID token":
             body = {"provider": "keycloak", "id_token": sign(issuer.claims({})), "link_identity": True}
             assert club.ask("POST", "/token?grant_type=id_token", body, token=thief.token).status == 200
     if pkce:
-        body = {"auth_code": code, "code_verifier": "v" * 43}
+        assert came is not None
+        body = {"auth_code": query(came)["code"], "code_verifier": "v" * 43}
         assert club.ask("POST", "/token?grant_type=pkce", body).status == 200
     sessions = club.tables.sessions
     found = sa.select(sessions.c.signed_in).order_by(sessions.c.created_at)
