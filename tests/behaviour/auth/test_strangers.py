@@ -313,17 +313,18 @@ def build_scoped(url: str, post: Post, **words: Any) -> Backstay:
     return app
 
 
-def test_a_client_keeps_no_scope_that_is_taken_from_it(granting: Granting) -> None:
-    ada, client = granting.sign_up("ada@example.com"), granting.client()
-    waiting = granting.code(client, ada)
-    given = granting.tokens(client, ada)
-    path = f"/auth/v1/admin/oauth/clients/{client.id}"
-    assert granting.ask("PUT", path, {"scope": "invoices:open"}, key=SECRET_KEY).status == 200
-    narrowed = granting.refresh(client, given["refresh_token"]).json
-    assert (narrowed["scope"], granting.reads(narrowed["access_token"])) == ("invoices:open", [2, 3])
-    assert granting.redeem(client, waiting).json["scope"] == "invoices:open"
-    assert granting.ask("PUT", path, {"scope": "team"}, key=SECRET_KEY).status == 200
-    assert error_of(granting.refresh(client, narrowed["refresh_token"])) == (400, "invalid_grant")
+def test_a_client_keeps_no_scope_that_is_taken_from_it(database_url: str) -> None:
+    with Granting(database_url) as granting:
+        ada, client = granting.sign_up("ada@example.com"), granting.client()
+        waiting = granting.code(client, ada)
+        given = granting.tokens(client, ada)
+        path = f"/auth/v1/admin/oauth/clients/{client.id}"
+        assert granting.ask("PUT", path, {"scope": "invoices:open"}, key=SECRET_KEY).status == 200
+        narrowed = granting.refresh(client, given["refresh_token"]).json
+        assert (narrowed["scope"], granting.reads(narrowed["access_token"])) == ("invoices:open", [2, 3])
+        assert granting.redeem(client, waiting).json["scope"] == "invoices:open"
+        assert granting.ask("PUT", path, {"scope": "team"}, key=SECRET_KEY).status == 200
+        assert error_of(granting.refresh(client, narrowed["refresh_token"])) == (400, "invalid_grant")
 
 
 def test_what_strangers_begin_does_not_stay_for_ever(database_url: str, clock: Clock) -> None:
