@@ -16,6 +16,7 @@ from backstay.auth.factors.seal import SealingKeys, sealing_keys
 from backstay.auth.keys import issuer_of
 from backstay.auth.limits.gate import Gate
 from backstay.auth.limits.limit import Limits, read_limits
+from backstay.auth.limits.pace import Pace
 from backstay.auth.mail.letter import Letter
 from backstay.auth.password.hashing import Hashing
 from backstay.auth.revoked import Revocations
@@ -89,6 +90,7 @@ class SignIn:
     post: Post
     hashing: Hashing = field(default_factory=Hashing)
     title: str = ""
+    sign_ups: Pace = field(default_factory=Pace, init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _tidied: datetime | None = field(default=None, init=False)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -339,3 +341,15 @@ def test_what_strangers_begin_does_not_stay_for_ever(database_url: str, clock: C
         club.settle()
         kept = [len(club.rows(sa.select(table.c.id))) for table in (club.tables.challenges, club.tables.codes)]
         assert kept == [0, 1]
+
+
+def test_a_sign_up_with_a_known_address_takes_as_long_as_a_new_one(database_url: str) -> None:
+    async def think(db: object, user: object) -> None:
+        await asyncio.sleep(0.3)
+
+    with Club(database_url, auth={"before_sign_up": think}) as club:
+        for asked in ({"email": "ada@example.com"}, {"phone": PHONE}):
+            for _ in range(3):
+                began = time.monotonic()
+                assert club.ask("POST", "/signup", {**asked, "password": PASSWORD}).status == 200
+                assert time.monotonic() - began >= 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,8 +100,12 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
     password = await choose_password(sign_in, asked.password, context=(email,))
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
 
+    began, is_new = time.monotonic(), False
+
     async def work(db: AsyncSession) -> dict[str, Any]:
+        nonlocal is_new
         known = await find_by_email(db, sign_in.tables, email)
+        is_new = known is None
         if known is not None and (known.email_is_confirmed or not proven_later):
             if not proven_later:
                 raise UserExists
@@ -122,7 +127,7 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
             db, sign_in, incoming, user, Purpose.SIGN_UP, email, redirect_to, flow_id=flow_id, password=password
         )
         post_when_committed(db, sign_in, letter)
-        return await _show(db, sign_in, incoming, user, asked, is_new=known is None)
+        return await _show(db, sign_in, incoming, user, asked, is_new=is_new)
 
     try:
         found = await sign_in.settle(work)
@@ -131,6 +136,8 @@ async def _sign_up_by_email(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         if not proven_later:
             raise UserExists from None
         found = _pretend(incoming, email, asked.data)
+    # A new user takes several times as long as one who is known, and the application may do more in `before_sign_up`.
+    await sign_in.sign_ups.keep(began, is_longer=is_new)
     return Answer(found)
 
 
@@ -145,8 +152,12 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         await admit_text(sign_in, incoming, "code", phone)
     password = await choose_password(sign_in, asked.password, context=(phone,))
 
+    began, is_new = time.monotonic(), False
+
     async def work(db: AsyncSession) -> tuple[dict[str, Any], Sent | None]:
+        nonlocal is_new
         known = await find_by_phone(db, sign_in.tables, phone)
+        is_new = known is None
         if known is not None and (known.phone_is_confirmed or not proven_later):
             if not proven_later:
                 raise UserExists
@@ -156,13 +167,14 @@ async def _sign_up_by_phone(sign_in: SignIn, incoming: Incoming, asked: SignUp) 
         await _leave_open(db, sign_in, incoming, known)
         if proven_later:
             sent = await make_code(db, sign_in, incoming, user, Purpose.PHONE, phone, password=password)
-            return await _show(db, sign_in, incoming, user, asked, is_new=known is None), sent
+            return await _show(db, sign_in, incoming, user, asked, is_new=is_new), sent
         await prove_phone(db, sign_in, incoming, user)
         return await enter(db, sign_in, incoming, user, "password"), None
 
     found, sent = await sign_in.settle(work)
     if sent is not None:
         post_text(sign_in, phone, sent)
+    await sign_in.sign_ups.keep(began, is_longer=is_new)
     return Answer(found)
 
 
