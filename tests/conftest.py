@@ -51,6 +51,14 @@ def _only_pure_tests(config: pytest.Config) -> bool:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_workers() -> Iterator[None]:
+    """Workers that do not know who was signed out refuse users; none forgets it because a machine stood still."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backstay.auth.revoked._DEADLINE", 60.0)
+        yield
+
+
 def missing(service: str) -> None:
     """Skip the test for want of a service; in CI, fail it."""
     if os.environ.get("CI"):
