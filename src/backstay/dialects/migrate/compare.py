@@ -89,7 +89,7 @@ def compare(
     drops, makes = search_changes(connection, metadata)
     untied, tied = trigger_changes(connection, metadata, removed=removed)
     changes: list[Change] = [*untied, *drops, *_new_schemas(connection, schemas), *differences(known, wanted)]
-    changes += _without_cycles(_filled(script.upgrade_ops.ops, declared), declared)
+    changes += _dropped_last(connection, _without_cycles(_filled(script.upgrade_ops.ops, declared), declared))
     changes += [*makes, *tied]
     if removed:
         changes += [DropEnum(name, schema) for schema, name in known if (schema, name) not in wanted]
@@ -236,3 +236,15 @@ def _without_cycles(found: Iterable[Change], declared: sa.MetaData) -> Iterator[
             link = ops.CreateForeignKeyOp.from_constraint(constraint)
             link.kw.pop("use_alter", None)
             yield ops.ModifyTableOps(table.name, [link], schema=table.schema)
+
+
+def _dropped_last(connection: sa.Connection, found: Iterable[Change]) -> list[Change]:
+    """Tables that go after all else, each before those that it refers to."""
+    changes = list(found)
+    drops = {(each.schema, each.table_name): each for each in changes if isinstance(each, ops.DropTableOp)}
+    if not drops:
+        return changes
+    schemas = [None, *{schema for schema, _ in drops if schema is not None}]
+    ordered = sa.inspect(connection).sort_tables_on_foreign_key_dependency(schemas)
+    last = [drops[name] for name, _ in reversed(ordered) if name in drops]
+    return [*(each for each in changes if not isinstance(each, ops.DropTableOp)), *last]
