@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from backstay import OIDC, Backstay
 from backstay.auth.password.hashes import make_hash
 from fixtures.club import SECRET_KEY, Post, build
-from granting import Granting, error_of
+from granting import CALLBACK, Client, Granting, error_of
 from issuer import CLIENT, SECRET, Issuer, sign
 from signing_in import PASSWORD, Clock, Club, Person, fragment, path_of, query
 
@@ -353,3 +353,16 @@ def test_a_sign_up_with_a_known_address_takes_as_long_as_a_new_one(database_url:
                 began = time.monotonic()
                 assert club.ask("POST", "/signup", {**asked, "password": PASSWORD}).status == 200
                 assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.asvs("3.7.2")
+def test_no_browser_is_sent_unasked_to_a_client_that_registered_itself(database_url: str) -> None:
+    with Granting(database_url, oauth_registration=True) as granting:
+        said = {"client_name": "Evil", "redirect_uris": [CALLBACK]}
+        client = Client(granting.ask("POST", "/auth/v1/oauth/clients/register", said).json)
+        wrong = [{"response_type": "token"}, {"code_challenge": None}, {"scope": "none"}, {"prompt": "none"}]
+        for each in wrong:
+            answer = granting.authorize(client, **each)
+            assert (answer.status, "location" in answer.headers) == (400, False), each
+            assert granting.authorize(granting.client(), **each).headers["location"].startswith(CALLBACK)
+        assert granting.code(client, granting.sign_up("ada@example.com"))

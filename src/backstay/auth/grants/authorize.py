@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.grants.ask import for_programs, read_query, require
-from backstay.auth.grants.client import Client, check_grant, find_client
+from backstay.auth.grants.client import DYNAMIC, Client, check_grant, find_client
 from backstay.auth.grants.demand import find_hinted, is_silent, read_demand
 from backstay.auth.grants.metadata import CODE
 from backstay.auth.grants.scopes import choose
@@ -49,6 +49,7 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
     Raises:
         ClientRequestInvalid: there is no such client.
         RedirectInvalid: the address is not one of the client's, letter by letter.
+        OAuthError: a client that registered itself asks for what cannot be; others are told at their address.
     """
     await admit_refresh(sign_in, incoming)
     asked = read_query(incoming)
@@ -63,6 +64,9 @@ async def authorize(sign_in: SignIn, incoming: Incoming) -> Answer:
         wanted = _read(sign_in, client, asked)
         hinted = await find_hinted(sign_in, client, asked.get("id_token_hint"))
     except OAuthError as error:
+        if client.registration == DYNAMIC:
+            # Anybody could have any browser sent anywhere from here, by asking wrongly (RFC 9700 4.11.2).
+            raise
         told = {"error": error.error, "error_description": error.message}
         return redirect(answer_address(sign_in, address, asked.get("state"), told), 302)
     # Not within the session in which this is kept: whatever is begun there would be a part of it.
@@ -118,6 +122,9 @@ def _read(sign_in: SignIn, client: Client, asked: Mapping[str, str]) -> Wanted:
     if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise ClientRequestInvalid("code_challenge with code_challenge_method=S256 is required")
     demand = read_demand(asked)
+    if is_silent(demand) and client.registration == DYNAMIC:
+        # It is never let do anything unasked, so the answer is known.
+        raise LoginRequired
     if is_silent(demand) and not _is_hosted(sign_in):
         # Whether a browser has a session is known to the application's own page alone, which it would be shown.
         raise LoginRequired
