@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "PYTEST_XDIST_WORKER" not in os.environ and not _only_pure_tests(config):
         os.environ[POSTGRESQL] = _services.enter_context(postgresql())
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for among what the tests make, not among the tests, which stay; and seldom.
+
+    A look at all that tens of thousands of tests are made of takes so long that some of them would be late.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure() -> None:

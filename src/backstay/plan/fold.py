@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ from sqlalchemy.sql.elements import (
 
 from backstay.errors import InvalidClaims, RequestError
 from backstay.schema.caller import ASSURANCE, ASSURANCE_LEVELS, Caller, CallerAttribute, Role, SignedIn
-from backstay.schema.kind import Canonical, Kind, kind_of
+from backstay.schema.kind import Canonical, Kind
 from backstay.schema.scope.held import Held
 
 # Questions and answers ---------------------------------------------------------------------------------------
@@ -62,7 +62,6 @@ class Question:
 Answers: TypeAlias = Mapping[ColumnElement[Any] | str, Any]
 
 
-@cache
 def questions(rule: ColumnElement[Any]) -> tuple[Question, ...]:
     """Everything a rule asks about the caller, in a fixed order."""
     found: list[Question] = []
@@ -114,14 +113,14 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
     if caller.role is not Role.AUTHENTICATED:
         return None
     if attribute.column is None:
-        return _kind(attribute).take(_assurance(caller))
+        return attribute.kind.take(_assurance(caller))
     claim = caller.id if attribute.name == "id" else caller.claims.get(attribute.name)
     if claim is None:
         return None
     try:
         if type(claim) is str and len(claim) <= _LONGEST:
-            return _taken(attribute, claim)
-        return _kind(attribute).take(claim)
+            return _taken(attribute.kind, claim)
+        return attribute.kind.take(claim)
     except RequestError as error:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{attribute.name}': {error.message}") from error
 
@@ -136,13 +135,8 @@ def _assurance(caller: Caller) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _taken(attribute: CallerAttribute, claim: str) -> Canonical:
-    return _kind(attribute).take(claim)
-
-
-@cache
-def _kind(attribute: CallerAttribute) -> Kind:
-    return kind_of(attribute.type)
+def _taken(kind: Kind, claim: str) -> Canonical:
+    return kind.take(claim)
 
 
 def _collect_terms(rule: Any, found: list[Question]) -> None:
@@ -224,7 +218,7 @@ def _evaluate(term: Any, caller: Caller) -> bool | Open | None:
     attributes = [side for side in (_bare(term.left), _bare(term.right)) if isinstance(side, CallerAttribute)]
     if any(attribute_question(attribute).ask(caller) is Known.TABLE for attribute in attributes):
         return Open.OPEN
-    kind = _kind(attributes[0])
+    kind = attributes[0].kind
     left, right = (_value(side, kind, caller) for side in (_bare(term.left), _bare(term.right)))
     empty = right == [] and term.operator in (operators.in_op, operators.not_in_op)  # even NULL is not in it
     if term.operator not in _NULL_AWARE and (left is None or right is None) and not empty:

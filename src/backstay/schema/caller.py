@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, Final, TypeAlias, TypeVar, cast, final
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
 
+from backstay.schema.kind import Kind, kind_of
 from backstay.schema.kind.zone import Zone
 
 T = TypeVar("T")
@@ -121,6 +123,11 @@ class CallerAttribute(ColumnElement[Any]):
         self.name = name
         self.column = column
         self.type = sa.Integer() if column is None else column.type
+
+    @cached_property
+    def kind(self) -> Kind:
+        """How a value of it is read."""
+        return kind_of(self.type)
 
     @property
     def users(self) -> Any:

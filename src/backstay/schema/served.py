@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, wraps
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from backstay.schema.check.finding import Finding
     from backstay.schema.kind import Kind as ValueKind
     from backstay.schema.scope.declared import Scope
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -242,6 +244,7 @@ class Schema:
     search_language: str = "english"
     scopes: Mapping[str, Scope] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    _kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def tenant(self) -> CallerAttribute | None:
@@ -254,3 +257,20 @@ class Schema:
         assert self.user is not None, "rules speak of the caller, so the app has a users' table"
         (key,) = self.user.primary_key.columns
         return key
+
+
+def once(work: Callable[[Schema], T]) -> Callable[[Schema], T]:
+    """Work out what follows from a schema once, and forget it with the schema.
+
+    A cache of the module's own would keep the tables of every application that a process has ever had, of which a suite
+    of tests has thousands.
+    """
+
+    @wraps(work)
+    def found(schema: Schema) -> T:
+        kept = schema._kept
+        if work not in kept:
+            kept[work] = work(schema)
+        return cast("T", kept[work])
+
+    return found

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from functools import lru_cache
 from typing import TypeAlias
 
 from backstay.schema.kind.array import Array
 from backstay.schema.kind.symbols import Enumeration
-from backstay.schema.served import Schema
+from backstay.schema.served import Schema, once
 
 Labels: TypeAlias = Mapping[Enum, str]
 
 
-@lru_cache(maxsize=16)
+@once
 def labels_of(schema: Schema) -> Labels:
     """The label of each member of an enumeration that some column is of; of any other, the name is its label."""
     found: dict[Enum, str] = {}

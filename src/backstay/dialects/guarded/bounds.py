@@ -6,7 +6,7 @@ their bounds, and the statements compiled within them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ from backstay.plan.guard import denied, row_refused
 from backstay.schema.caller import Caller
 from backstay.schema.column import Expressed
 from backstay.schema.rule import Rule
-from backstay.schema.served import Schema, Served
+from backstay.schema.served import Schema, Served, once
 
 Conditions: TypeAlias = tuple[ColumnElement[Any], ...]
 """What a row must satisfy; none: every row does."""
@@ -46,6 +46,8 @@ class Bounds:
         schema: what is served.
         answers: to the questions of :func:`questions_of`.
         signed_in: whether the callers are users.
+
+    ``dialects`` are those that statements of a session within these bounds are compiled by, for each of a connection.
     """
 
     def __init__(self, schema: Schema, answers: Answers, *, signed_in: bool) -> None:
@@ -57,6 +59,7 @@ class Bounds:
         self.links = links_of(schema)
         self.declared = declared_by(schema)
         self.computed = computed_by(schema)
+        self.dialects: dict[sa.Dialect, tuple[sa.Dialect, sa.Dialect]] = {}
         self._found: dict[tuple[sa.Table, str], Conditions] = {}
 
     def visible(self, table: sa.Table) -> Conditions:
@@ -160,7 +163,7 @@ def _conditions_of(folded: Verdict | ColumnElement[Any]) -> Conditions:
 # What a schema asks and declares -----------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=16)
+@once
 def questions_of(schema: Schema) -> tuple[Question, ...]:
     """Everything that the rules and defaults of a schema ask about the caller, in a fixed order."""
     found: dict[Any, Question] = {}
@@ -184,7 +187,7 @@ def _expressions(schema: Schema) -> Iterator[ColumnElement[Any]]:
                     yield filling.expression
 
 
-@lru_cache(maxsize=16)
+@once
 def links_of(schema: Schema) -> Mapping[sa.Table, tuple[End, End]]:
     """The secondary tables that relationships of the models lead through and that are no resources themselves."""
     served = {each.table: each for each in schema.resources.values()}
@@ -213,7 +216,7 @@ def _mappers(schema: Schema) -> list[Mapper[Any]]:
     return list(dict.fromkeys(sa.inspect(model) for model in models))
 
 
-@lru_cache(maxsize=16)
+@once
 def declared_by(schema: Schema) -> frozenset[Any]:
     """The sub-selects of defaults, and the texts of defaults and computed columns: like rules, the program's word."""
     defaults: list[Any] = []
@@ -231,7 +234,7 @@ def _is_literal(element: Any) -> bool:
     return isinstance(element, sa.ColumnClause) and element.is_literal
 
 
-@lru_cache(maxsize=16)
+@once
 def computed_by(schema: Schema) -> Mapping[Any, sa.Table]:
     """The sub-selects that computed columns are made of, each with the table that it computes a column of."""
     return {
@@ -249,11 +252,14 @@ def _computed(schema: Schema) -> Iterator[tuple[sa.Table, ColumnElement[Any]]]:
                 yield from ((mapper.local_table, each) for each in attribute.columns if not isinstance(each, sa.Column))
 
 
-@lru_cache(maxsize=256)
-def bounds_for(schema: Schema, signed_in: bool, answers: tuple[Any, ...]) -> Bounds:
-    """The bounds of callers who answer the schema's questions so."""
-    subjects = [question.subject for question in questions_of(schema)]
-    return Bounds(schema, dict(zip(subjects, answers, strict=True)), signed_in=signed_in)
+@once
+def _bounds(schema: Schema) -> Callable[[bool, tuple[Any, ...]], Bounds]:
+    @lru_cache(maxsize=256)
+    def bounds(signed_in: bool, answers: tuple[Any, ...]) -> Bounds:
+        subjects = [question.subject for question in questions_of(schema)]
+        return Bounds(schema, dict(zip(subjects, answers, strict=True)), signed_in=signed_in)
+
+    return bounds
 
 
 def find_bounds(schema: Schema, caller: Caller) -> Bounds:
@@ -263,4 +269,4 @@ def find_bounds(schema: Schema, caller: Caller) -> Bounds:
         InvalidClaims: a claim that a rule asks for has not its column's type.
     """
     answers = tuple(question.ask(caller) for question in questions_of(schema))
-    return bounds_for(schema, caller.signed_in, answers)
+    return _bounds(schema)(caller.signed_in, answers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 import sqlalchemy as sa
@@ -306,10 +305,12 @@ class Altered(IteratorResult[Any]):
         self.rowcount = rowcount
 
 
-@lru_cache(maxsize=256)
 def _dialects(dialect: sa.Dialect, bounds: Bounds) -> tuple[sa.Dialect, sa.Dialect]:
     """The dialects that guarded statements, and our own beside them, are compiled by.
 
     Kept, since a compiled statement is found again by the dialect that it was compiled by.
     """
-    return guard(dialect, bounds), guard(dialect, bounds, trusting=True)
+    kept = bounds.dialects.get(dialect)
+    if kept is None:
+        kept = bounds.dialects[dialect] = guard(dialect, bounds), guard(dialect, bounds, trusting=True)
+    return kept

@@ -6,8 +6,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from functools import cache
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from backstay.schema.rule import Place
 
@@ -52,8 +52,16 @@ def _names(statement: ast.stmt) -> list[str]:
             return []
 
 
-@cache
+_KNOWN: Final[WeakKeyDictionary[type[Any], _Lines | None]] = WeakKeyDictionary()
+
+
 def _lines(owner: type[Any]) -> _Lines | None:
+    if owner not in _KNOWN:
+        _KNOWN[owner] = _read(owner)
+    return _KNOWN[owner]
+
+
+def _read(owner: type[Any]) -> _Lines | None:
     try:
         source, first = inspect.getsourcelines(owner)
         return _Lines(inspect.getsourcefile(owner) or "?", first, "".join(source))
