@@ -21,6 +21,13 @@ from issuer import CLIENT, SECRET, Issuer, sign
 from signing_in import PASSWORD, Clock, Club, Person, fragment, path_of, query
 
 PHONE = "+491701234567"
+
+
+def nested(depth: int) -> Any:
+    """A list in a list, and so on."""
+    return [] if not depth else [nested(depth - 1)]
+
+
 PKCE = {"code_challenge": "v" * 43, "code_challenge_method": "plain"}
 
 
@@ -366,3 +373,23 @@ def test_no_browser_is_sent_unasked_to_a_client_that_registered_itself(database_
             assert (answer.status, "location" in answer.headers) == (400, False), each
             assert granting.authorize(granting.client(), **each).headers["location"].startswith(CALLBACK)
         assert granting.code(client, granting.sign_up("ada@example.com"))
+
+
+@pytest.mark.invariant("I25")
+@pytest.mark.parametrize("said", [2**64, -(2**63) - 1, 10**300, nested(240), nested(900), {"a": nested(400)}])
+def test_what_no_answer_can_tell_is_not_kept(linking: Club, issuer: Issuer, said: Any) -> None:
+    # A stranger's sign-up kept its owner out, and the secret key from the list of all users.
+    club, ada = linking, linking.member()
+    asked = [
+        club.ask("POST", "/signup", {"email": "bob@example.com", "password": PASSWORD, "data": {"about": said}}),
+        club.ask("POST", "/otp", {"email": "bob@example.com", "data": {"about": said}}),
+        club.ask("PUT", "/user", {"data": {"about": said}}, token=ada.token),
+        club.ask("PUT", f"/admin/users/{ada.id}", {"app_metadata": {"about": said}}, key=SECRET_KEY),
+        club.ask("POST", "/admin/users", {"email": "bob@example.com", "app_metadata": {"a": said}}, key=SECRET_KEY),
+    ]
+    claims = {**issuer.claims({}), "sub": "bob", "email": "bob@example.com", "groups": said}
+    body = {"provider": "keycloak", "id_token": sign(claims)}
+    asked.append(club.ask("POST", "/token?grant_type=id_token", body))
+    assert [each.status for each in asked] == [400] * len(asked)
+    assert club.ask("GET", "/admin/users", key=SECRET_KEY).status == 200
+    assert club.enter().id == ada.id

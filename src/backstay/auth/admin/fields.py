@@ -14,6 +14,7 @@ from backstay.auth.protocol.incoming import Body, Metadata
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.address import read_email, read_number
 from backstay.auth.steps.choose import choose_password
+from backstay.auth.steps.users import check_told
 from backstay.auth.store.user_row import find_by_email, find_by_phone
 from backstay.errors import EmailExists, PhoneExists, ValidationFailed
 
@@ -74,6 +75,7 @@ async def read_wanted(sign_in: SignIn, asked: Fields) -> Wanted:
         raise ValidationFailed(
             f"role: every user has the role {_ROLE}; what else a user may be is for your own columns"
         )
+    check_told(asked.app_metadata or {})
     email = read_email(asked.email) if asked.email else None
     phone = read_number(asked.phone) if asked.phone else None
     ban = None if asked.ban_duration is None else read_ban(asked.ban_duration)

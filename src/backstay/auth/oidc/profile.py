@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backstay.auth.oidc.refused import Refused
+from backstay.auth.protocol.metadata import can_be_told
 from backstay.schema.kind.encode import is_unicode
 from backstay.schema.providers.provider import Facts
 
@@ -77,9 +78,9 @@ def make_profile(
     }
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("the provider's profile cannot be kept") from None
-    if "\\u0000" in text or not is_unicode(text) or len(text.encode()) > MOST_BYTES:
+    if not can_be_told(data) or "\\u0000" in text or not is_unicode(text) or len(text.encode()) > MOST_BYTES:
         raise Refused("the provider's profile cannot be kept")
     return Profile(
         provider=facts.name, issuer=issuer, subject=subject, email=address, email_verified=certain, data=data

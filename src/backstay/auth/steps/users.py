@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.protocol.incoming import Incoming
+from backstay.auth.protocol.metadata import can_be_told
 from backstay.auth.sign_in import SignIn
 from backstay.auth.store.user_row import UserRow, change, find_by_id
 from backstay.errors import NotNullViolation, RequestError, UserNotFound, ValidationFailed
@@ -119,8 +120,19 @@ def check_size(said: Mapping[str, Any]) -> None:
     Raises:
         ValidationFailed: it is too much.
     """
+    check_told(said)
     if not fits(said):
         raise ValidationFailed(f"User metadata cannot be longer than {MOST_SAID} bytes of JSON")
+
+
+def check_told(metadata: Mapping[str, Any]) -> None:
+    """Refuse metadata that no answer can tell, neither to whose they are nor in a list of all users.
+
+    Raises:
+        ValidationFailed: they hold such a number, or are too deep.
+    """
+    if not can_be_told(metadata):
+        raise ValidationFailed("Metadata cannot hold numbers of more than 64 bits, nor so many levels")
 
 
 def fits(said: Mapping[str, Any]) -> bool:
