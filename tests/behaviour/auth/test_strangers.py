@@ -393,3 +393,24 @@ def test_what_no_answer_can_tell_is_not_kept(linking: Club, issuer: Issuer, said
     assert [each.status for each in asked] == [400] * len(asked)
     assert club.ask("GET", "/admin/users", key=SECRET_KEY).status == 200
     assert club.enter().id == ada.id
+
+
+@pytest.mark.asvs("6.3.4")
+def test_nobody_signs_in_by_an_address_where_that_is_switched_off(database_url: str, issuer: Issuer) -> None:
+    providers = [OIDC("keycloak", issuer.url, CLIENT, SECRET)]
+    with Club(database_url, auth={"providers": providers}, email_sign_in=False, phone_sign_in=False) as club:
+        body = {"provider": "keycloak", "id_token": sign(issuer.claims({}))}
+        ada = Person(club.ask("POST", "/token?grant_type=id_token", body).json)
+        club.ask("PUT", "/user", {"phone": PHONE}, token=ada.token)
+        shown = {"type": "phone_change", "phone": PHONE, "token": club.text(PHONE)}
+        assert club.ask("POST", "/verify", shown).status == 200
+        club.post.texts.clear()
+        for path, asked, name in [
+            ("/recover", {"email": "ada@example.com"}, "email_provider_disabled"),
+            ("/resend", {"type": "signup", "email": "ada@example.com"}, "email_provider_disabled"),
+            ("/resend", {"type": "sms", "phone": PHONE}, "phone_provider_disabled"),
+        ]:
+            answer = club.ask("POST", path, asked)
+            assert (answer.status, answer.json["error_code"]) == (400, name)
+        club.settle()
+        assert (club.post.texts, [mail.kind for mail in club.post.mails if mail.code]) == ([], [])

@@ -80,6 +80,9 @@ async def ask_recovery(sign_in: SignIn, incoming: Incoming) -> Answer:
     asked = incoming.read(Asked)
     if not asked.email:
         raise ValidationFailed("Password recovery requires an email")
+    # What it sends signs in, whatever it is called.
+    if not sign_in.settings.email_sign_in:
+        raise EmailProviderDisabled
     email = read_email(asked.email)
     challenge = flow.check_challenge(asked.code_challenge, asked.code_challenge_method)
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
@@ -96,6 +99,10 @@ async def ask_again(sign_in: SignIn, incoming: Incoming) -> Answer:
     asked = incoming.read(Again)
     redirect_to = choose_redirect(sign_in, incoming.query.get("redirect_to"))
     match asked.type:
+        case "signup" if not sign_in.settings.email_sign_in:
+            raise EmailProviderDisabled
+        case "sms" if not sign_in.settings.phone_sign_in:
+            raise PhoneProviderDisabled
         case "signup" | "email_change":
             email = read_email(asked.email)
             check_mail(sign_in)
