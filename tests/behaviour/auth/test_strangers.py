@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -414,3 +414,20 @@ def test_nobody_signs_in_by_an_address_where_that_is_switched_off(database_url: 
             assert (answer.status, answer.json["error_code"]) == (400, name)
         club.settle()
         assert (club.post.texts, [mail.kind for mail in club.post.mails if mail.code]) == ([], [])
+
+
+@pytest.mark.asvs("7.5.2")
+def test_a_phone_of_a_thief_makes_no_session_fresh(club: Club) -> None:
+    thief, sessions = club.member(), club.tables.sessions
+    club.execute(sa.update(sessions).values(created_at=datetime.now(UTC) - timedelta(days=2)))
+    change = {"password": "an entirely new one"}
+    refused = club.ask("PUT", "/user", change, token=thief.token)
+    assert (refused.status, refused.json["error_code"]) == (400, "reauthentication_needed")
+    club.ask("PUT", "/user", {"phone": PHONE}, token=thief.token)
+    shown = {"type": "phone_change", "phone": PHONE, "token": club.text(PHONE)}
+    again = Person(club.ask("POST", "/verify", shown).json)
+    for method, path, body in [("PUT", "/user", change), ("DELETE", "/sessions", None)]:
+        answer = club.ask(method, path, body, token=again.token)
+        assert (answer.status, answer.json["error_code"]) == (400, "reauthentication_needed")
+    assert club.enter().id == thief.id
+    assert club.ask("PUT", "/user", {**change, "current_password": PASSWORD}, token=again.token).status == 200

@@ -106,6 +106,6 @@ async def _find_sure(sign_in: SignIn, incoming: Incoming) -> Present:
         present = await find_present(db, sign_in, incoming)
     if asked.current_password is not None:
         await check_own(sign_in, incoming, present.user, asked.current_password)
-    elif present.session["created_at"] < incoming.now - RECENT:
+    elif not present.signed_in_since(incoming.now - RECENT):
         raise ReauthenticationNeeded
     return present

@@ -162,7 +162,7 @@ async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present
         await check_own(sign_in, incoming, user, asked.current_password)
     elif asked.nonce:
         await _use_nonce(sign_in, incoming, user, asked.nonce)
-    elif sign_in.settings.secure_password_change and present.session["created_at"] < incoming.now - FRESH:
+    elif sign_in.settings.secure_password_change and not present.signed_in_since(incoming.now - FRESH):
         raise ReauthenticationNeeded
     context = [each for each in (user.email, user.phone) if each]
     # First, or whoever has somebody's session could try one easy password after the other, and change none.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -30,6 +30,10 @@ class Present:
     def aal(self) -> int:
         """By how many factors they signed in."""
         return int(self.session["aal"])
+
+    def signed_in_since(self, moment: datetime) -> bool:
+        """Whether they signed in after a moment. A session by the proof of what they named themselves shows nothing."""
+        return bool(self.session["signed_in"]) and self.session["created_at"] >= moment
 
 
 async def find_present(db: AsyncSession, sign_in: SignIn, incoming: Incoming) -> Present:
