@@ -431,3 +431,17 @@ def test_a_phone_of_a_thief_makes_no_session_fresh(club: Club) -> None:
         assert (answer.status, answer.json["error_code"]) == (400, "reauthentication_needed")
     assert club.enter().id == thief.id
     assert club.ask("PUT", "/user", {**change, "current_password": PASSWORD}, token=again.token).status == 200
+
+
+@pytest.mark.asvs("10.4.1")
+def test_no_code_goes_to_an_address_that_was_taken_from_its_client(database_url: str) -> None:
+    with Granting(database_url) as granting:
+        ada, client = granting.sign_up("ada@example.com"), granting.client()
+        assert granting.code(client, ada)
+        waiting = [granting.asked(client) for _ in range(2)]
+        path = f"/auth/v1/admin/oauth/clients/{client.id}"
+        moved = {"redirect_uris": ["https://new.example/callback"]}
+        assert granting.ask("PUT", path, moved, key=SECRET_KEY).status == 200
+        shown = granting.ask("GET", f"/auth/v1/oauth/authorizations/{waiting[0]}", key=ada)
+        for answer in (shown, granting.decide(ada, waiting[1])):
+            assert (answer.status, answer.json["error_code"]) == (404, "oauth_authorization_not_found")

@@ -208,6 +208,10 @@ async def _meet(
     await check_aal(db, sign_in, incoming, present)
     if row is None or row["user_id"] not in (None, present.user.id):
         raise OAuthAuthorizationNotFound
+    client = await find_client(db, sign_in.tables, row["client_id"])
+    if client is None or row["redirect_uri"] not in (None, *client.redirect_uris):
+        # It was taken from the client since it asked: nobody is sent there with a code any more.
+        raise OAuthAuthorizationNotFound
     if shown and SELECT_ACCOUNT in prompts_of(row):
         return present, row
     return present, await _claim(db, sign_in, incoming, present, row)
