@@ -14,10 +14,12 @@ from backstay.auth.factors.allow import check_named
 from backstay.auth.factors.enroll import read_name
 from backstay.auth.factors.passkey import Party, PublicKey, require_passkeys
 from backstay.auth.factors.remove import find_user
+from backstay.auth.limits.admit import admit_notice
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.secret import keyed_digest
 from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.present import Present, find_present, is_sure
 from backstay.auth.steps.redirect import site_of
 from backstay.auth.store import factors
@@ -89,12 +91,18 @@ async def register_key(sign_in: SignIn, incoming: Incoming) -> Answer:
     Raises:
         PasskeyChallengeNotFound, PasskeyChallengeExpired: the options are not the user's, were answered, or are old.
         PasskeyRefused, PasskeyExists: the key is none, or somebody's already.
+        TooManyRequests: the user came to too many keys in this hour.
     """
     check_on(sign_in)
     from backstay.auth.factors.passkey import verify_registration
 
     asked = incoming.read(Answering)
     answer = read_credential(asked)
+    async with sign_in.session() as db:
+        present = await find_present(db, sign_in, incoming)
+        await _check_may(db, sign_in, incoming, present)
+        await find_open(db, sign_in, incoming, asked.challenge_id, present.user.id)
+    await admit_notice(sign_in, incoming, "passkey_added", present.user)
 
     async def work(db: AsyncSession) -> Answer:
         present = await find_present(db, sign_in, incoming)
@@ -106,6 +114,7 @@ async def register_key(sign_in: SignIn, incoming: Incoming) -> Answer:
             raise PasskeyChallengeNotFound
         row = await add_key(db, sign_in, incoming, made, user_id=present.user.id)
         await note(db, sign_in, incoming, "passkey_made", present.user.id, {"passkey_id": str(row["id"])})
+        post_when_committed(db, sign_in, notice("passkey_added", present.user))
         return Answer(tell_key(row))
 
     return await sign_in.settle(work)
@@ -202,7 +211,7 @@ async def remove_key(sign_in: SignIn, incoming: Incoming) -> Answer:
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
         await check_sure(db, sign_in, incoming, present)
-        await _remove(db, sign_in, incoming, present.user.id, incoming.names["passkey_id"])
+        await _remove(db, sign_in, incoming, present.user, incoming.names["passkey_id"])
     return Answer(None, 204)
 
 
@@ -220,14 +229,15 @@ async def remove_key_of(sign_in: SignIn, incoming: Incoming) -> Answer:
     check_on(sign_in)
     async with sign_in.session() as db:
         user = await find_user(db, sign_in, incoming)
-        await _remove(db, sign_in, incoming, user.id, incoming.names["passkey_id"])
+        await _remove(db, sign_in, incoming, user, incoming.names["passkey_id"])
     return Answer(None, 204)
 
 
-async def _remove(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user_id: Any, text: str) -> None:
-    found = await _find(db, sign_in, user_id, text)
+async def _remove(db: AsyncSession, sign_in: SignIn, incoming: Incoming, user: UserRow, text: str) -> None:
+    found = await _find(db, sign_in, user.id, text)
     await factors.remove(db, sign_in.tables, sign_in.tables.factors.c.id == found["id"])
-    await note(db, sign_in, incoming, "passkey_removed", user_id, {"passkey_id": str(found["id"])})
+    await note(db, sign_in, incoming, "passkey_removed", user.id, {"passkey_id": str(found["id"])})
+    post_when_committed(db, sign_in, notice("passkey_removed", user))
 
 
 async def _find(db: AsyncSession, sign_in: SignIn, user_id: Any, text: str) -> sa.RowMapping:

@@ -42,6 +42,7 @@ from backstay.errors import (
     UserBanned,
 )
 from backstay.schema.caller import Role
+from backstay.schema.post.mail import MailKind
 
 _ONCE: Final = Limit("refused", 1, timedelta(minutes=5))
 _TOLD: Final = (
@@ -214,6 +215,19 @@ async def admit_mail(sign_in: SignIn, incoming: Incoming, kind: str, email: str)
     sign_in.tidy(incoming.now)
     name, limits = address_name(email, None), sign_in.limits
     await _admit(sign_in, incoming, (limits.mail_pause, f"{kind} {name}"), (limits.mails, name))
+
+
+async def admit_notice(sign_in: SignIn, incoming: Incoming, kind: MailKind, user: UserRow) -> None:
+    """Let a user change something that a mail will tell them of.
+
+    Whoever has their session might else bury one notice under a thousand others. What is refused is the change: a
+    notice of what was done is never left out.
+
+    Raises:
+        TooManyRequests: there were too many of this kind in this hour.
+    """
+    if sign_in.post.mails and user.email is not None and user.email_is_confirmed:
+        await _admit(sign_in, incoming, (sign_in.limits.notices, f"{kind} {user.id}"))
 
 
 async def admit_text(sign_in: SignIn, incoming: Incoming, kind: str, phone: str) -> None:

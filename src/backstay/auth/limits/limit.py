@@ -72,6 +72,7 @@ class Limits:
         registration: programs that register themselves, by network.
         api_keys: wrong API keys, by network.
         mail_pause, mails: mails to one mailbox.
+        notices: changes of one user that a mail tells them of, by kind.
         text_pause, texts: messages to one telephone.
         lock: passwords tried for one account.
     """
@@ -84,6 +85,7 @@ class Limits:
     api_keys: Limit
     mail_pause: Limit
     mails: Limit
+    notices: Limit
     text_pause: Limit
     texts: Limit
     lock: Lock
@@ -101,6 +103,7 @@ def read_limits(settings: Settings) -> Limits:
         api_keys=Limit("api_keys", settings.api_key_limit, _WHILE),
         mail_pause=Limit("mail_pause", 1 if pause else 0, pause, TooManyMails),
         mails=Limit("mails", settings.mail_limit, _HOUR, TooManyMails),
+        notices=Limit("notices", settings.mail_limit, _HOUR),
         text_pause=Limit("text_pause", 1 if pause else 0, pause, TooManyTexts),
         texts=Limit("texts", settings.mail_limit, _HOUR, TooManyTexts),
         lock=Lock("password", settings.lock_after, settings.lock_pause, settings.lock_longest),

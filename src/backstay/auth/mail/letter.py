@@ -23,7 +23,7 @@ class Letter:
         lifetime: how long link and code are good.
         redirect_to: where the link leads in the end.
         new_email, old_email: of a change of the address.
-        phone, provider, factor: what a notice is about.
+        phone, provider, factor, api_key: what a notice is about; of an API key, its id.
         data: the user's metadata. The user wrote it.
     """
 
@@ -39,6 +39,7 @@ class Letter:
     phone: str = ""
     provider: str = ""
     factor: str = ""
+    api_key: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -58,6 +59,7 @@ class Letter:
             "phone": self.phone,
             "provider": self.provider,
             "factor": self.factor,
+            "api_key": self.api_key,
             "data": dict(self.data),
         }
 

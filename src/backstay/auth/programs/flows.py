@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backstay.auth.audit import note
+from backstay.auth.limits.admit import admit_notice
 from backstay.auth.programs.ask import (
     MOST_KEYS,
     AdminMaking,
@@ -26,8 +27,9 @@ from backstay.auth.programs.key import NewKey, generate_key
 from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
+from backstay.auth.steps.mailing import notice, post_when_committed
 from backstay.auth.steps.present import check_aal, find_present
-from backstay.auth.store.user_row import find_by_id
+from backstay.auth.store.user_row import UserRow, find_by_id
 from backstay.errors import (
     AnonymousNotAllowed,
     FeatureDisabled,
@@ -36,16 +38,24 @@ from backstay.errors import (
     UserNotFound,
     ValidationFailed,
 )
+from backstay.schema.post.mail import MailKind
 
 _SECRET: Final = (("cache-control", "no-store"),)
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose keys a request is about: a user's, a tenant's (its claim as JSON), or with neither anybody's."""
+    """Whose keys a request is about: a user's, a tenant's (its claim as JSON), or with neither anybody's.
+
+    Arguments:
+        user_id: the user's.
+        tenant: the tenant's.
+        user: the user where they ask themselves. They are told by mail: somebody else may have their session.
+    """
 
     user_id: Any = None
     tenant: str | None = None
+    user: UserRow | None = None
 
 
 # A user's own ------------------------------------------------------------------------------------------------
@@ -60,18 +70,22 @@ async def show_keys(sign_in: SignIn, incoming: Incoming) -> Answer:
 async def make_key(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``POST /user/keys``: a new key; only this answer ever tells it."""
     asked = incoming.read(Making)
+    await _admit(sign_in, incoming, "api_key_made")
     async with sign_in.session() as db:
         return await _make(db, sign_in, incoming, await _user(db, sign_in, incoming, changing=True), asked)
 
 
 async def change_key(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``PATCH /user/keys/{key_id}``: another name, scopes or end."""
+    if _gives_more(incoming.read(Changing)):
+        await _admit(sign_in, incoming, "api_key_changed")
     async with sign_in.session() as db:
         return await _change(db, sign_in, incoming, await _user(db, sign_in, incoming, changing=True))
 
 
 async def rotate_key(sign_in: SignIn, incoming: Incoming) -> Answer:
     """``POST /user/keys/{key_id}/rotate``: a new secret; the old one is good for a while beside it."""
+    await _admit(sign_in, incoming, "api_key_changed")
     async with sign_in.session() as db:
         return await _rotate(db, sign_in, incoming, await _user(db, sign_in, incoming, changing=True))
 
@@ -95,7 +109,15 @@ async def _user(db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, changi
         raise AnonymousNotAllowed
     if changing:
         await check_aal(db, sign_in, incoming, present)
-    return Owner(present.user.id)
+    return Owner(present.user.id, user=present.user)
+
+
+async def _admit(sign_in: SignIn, incoming: Incoming, kind: MailKind) -> None:
+    """Let a user come to what a key gives, as often as they may be told of it. Raises TooManyRequests."""
+    async with sign_in.session() as db:
+        owner = await _user(db, sign_in, incoming, changing=True)
+    if owner.user is not None:
+        await admit_notice(sign_in, incoming, kind, owner.user)
 
 
 # For the secret key ------------------------------------------------------------------------------------------
@@ -198,6 +220,7 @@ async def _make(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: Ow
     made = await db.execute(sa.insert(keys).values(values).returning(*keys.columns))
     row = made.mappings().one()
     await _note(db, sign_in, incoming, "api_key_made", row)
+    _tell_owner(db, sign_in, owner, "api_key_made", row)
     return _tell(row, new, 201)
 
 
@@ -214,6 +237,8 @@ async def _change(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: 
         raise ValidationFailed("There is nothing to change", hint="Give name, scopes or expires_in.")
     row = await _write(db, sign_in, incoming, owner, values)
     await _note(db, sign_in, incoming, "api_key_changed", row)
+    if _gives_more(asked):
+        _tell_owner(db, sign_in, owner, "api_key_changed", row)
     return Answer(_document(row))
 
 
@@ -231,6 +256,7 @@ async def _rotate(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: 
     }
     row = await _write(db, sign_in, incoming, owner, values)
     await _note(db, sign_in, incoming, "api_key_rotated", row)
+    _tell_owner(db, sign_in, owner, "api_key_changed", row)
     return _tell(row, new, 200)
 
 
@@ -255,6 +281,17 @@ async def _revoke(db: AsyncSession, sign_in: SignIn, incoming: Incoming, owner: 
         raise KeyNotFound
     await _note(db, sign_in, incoming, "api_key_revoked", row)
     return Answer(None, 204)
+
+
+def _gives_more(asked: Changing) -> bool:
+    """Whether a change of a key is more than another name."""
+    return asked.scopes is not None or asked.expires_in is not None
+
+
+def _tell_owner(db: AsyncSession, sign_in: SignIn, owner: Owner, kind: MailKind, row: sa.RowMapping) -> None:
+    """Mail a user who asked themselves what came of it. A key's name is left out: whoever made it chose the words."""
+    if owner.user is not None:
+        post_when_committed(db, sign_in, notice(kind, owner.user, api_key=row["id"]))
 
 
 async def _note(db: AsyncSession, sign_in: SignIn, incoming: Incoming, action: str, row: sa.RowMapping) -> None:

@@ -21,6 +21,10 @@ MailKind: TypeAlias = Literal[
     "identity_unlinked",
     "factor_enrolled",
     "factor_removed",
+    "passkey_added",
+    "passkey_removed",
+    "api_key_made",
+    "api_key_changed",
 ]
 """What a mail is for. The first six carry a link or a code; the others only tell what has happened."""
 
