@@ -11,7 +11,6 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -28,7 +27,7 @@ from sqlalchemy.sql.elements import (
 
 from backstay.errors import InvalidClaims, RequestError
 from backstay.schema.caller import ASSURANCE, ASSURANCE_LEVELS, Caller, CallerAttribute, Role, SignedIn
-from backstay.schema.kind import Canonical, Kind
+from backstay.schema.kind import Kind
 from backstay.schema.scope.held import Held
 
 # Questions and answers ---------------------------------------------------------------------------------------
@@ -119,7 +118,7 @@ def value_of(attribute: CallerAttribute, caller: Caller) -> Any:
         return None
     try:
         if type(claim) is str and len(claim) <= _LONGEST:
-            return _taken(attribute.kind, claim)
+            return attribute.take(claim)
         return attribute.kind.take(claim)
     except RequestError as error:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{attribute.name}': {error.message}") from error
@@ -132,11 +131,6 @@ def _assurance(caller: Caller) -> int:
     if level is None:
         raise InvalidClaims("Parsing claims failed", detail=f"claim '{ASSURANCE}': it is neither aal1 nor aal2")
     return level
-
-
-@lru_cache(maxsize=4096)
-def _taken(kind: Kind, claim: str) -> Canonical:
-    return kind.take(claim)
 
 
 def _collect_terms(rule: Any, found: list[Question]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias, TypeVar, cast, final
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
 
-from backstay.schema.kind import Kind, kind_of
+from backstay.schema.kind import Canonical, Kind, kind_of
 from backstay.schema.kind.zone import Zone
 
 T = TypeVar("T")
@@ -128,6 +128,11 @@ class CallerAttribute(ColumnElement[Any]):
     def kind(self) -> Kind:
         """How a value of it is read."""
         return kind_of(self.type)
+
+    @cached_property
+    def take(self) -> Callable[[str], Canonical]:
+        """Reads a claim of it, which takes longer than all else a rule asks; so what was read is kept."""
+        return lru_cache(maxsize=4096)(self.kind.take)
 
     @property
     def users(self) -> Any:
