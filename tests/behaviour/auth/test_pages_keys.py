@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from authenticator import Authenticator
 from behaviour.door import Answer
@@ -95,6 +97,33 @@ def test_whoever_has_a_second_factor_shows_it_before_they_have_a_passkey(club: C
     form = next(each for each in browser.page().forms if each.fields.get("use") == "passkey")
     told = browser.submit(form, to="/auth/keys/options")
     assert (told.status, told.json) == (403, {"message": "Use your second factor first."})
+
+
+@pytest.mark.asvs("7.5.1")
+def test_whoever_signed_in_long_ago_does_that_again_and_comes_back(club: Club) -> None:
+    club.member()
+    browser = sign_in(club)
+    browser.get("/auth/account")
+    open_since_then = browser.page()
+    then = datetime.now(UTC) - timedelta(hours=25)
+    club.execute(sa.update(club.tables.sessions).values(created_at=then))
+    # The page that is open already says why, and what its script sends leads to signing in.
+    form = next(each for each in open_since_then.forms if each.fields.get("use") == "passkey")
+    told = browser.submit(form, to="/auth/keys/options")
+    assert (told.status, told.json) == (400, {"message": "Sign in again before you change this."})
+    again = "/auth/sign-in?again=1&next=/auth/account"
+    sent = browser.submit(form, challenge="", credential="{}")
+    assert (sent.status, sent.headers["location"]) == (303, again.replace("=/auth/", "=%2Fauth%2F"))
+    browser.get("/auth/account")
+    assert not any(each.fields.get("use") == "passkey" for each in browser.page().forms)
+    assert again in browser.page().links
+    browser.get(again)
+    assert "show that it is still you" in browser.page().text
+    assert browser.page().inputs["email"]["value"] == ADA
+    assert browser.fill("/auth/sign-in", password="not this one").status == 400
+    assert browser.fill("/auth/sign-in", password=PASSWORD).headers["location"] == "/auth/account"
+    browser.follow()
+    assert use(browser, "passkey", Authenticator(HOME)).headers["location"] == "/auth/account?done=new-passkey"
 
 
 def test_a_key_begun_and_not_made_is_begun_again_under_its_name(club: Club) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pyotp
 import pytest
+import sqlalchemy as sa
 
 from compliance.auth.opened import Opened
 from compliance.auth.program import SITE
@@ -281,6 +284,20 @@ async def test_reauthenticate(connect: Connect, opened: Opened) -> None:
     nonce = opened.code("ada@example.com", "reauthentication")
     await take(client.auth.update_user({"password": OTHER, "nonce": nonce}))
     await enter(connect, password=OTHER)
+
+
+async def test_an_old_session_shows_who_it_is_before_it_has_a_new_phone(connect: Connect, opened: Opened) -> None:
+    client, phone = await join(connect, opened), "+15551230003"
+    aged = sa.update(opened.club.tables.sessions).values(created_at=datetime.now(UTC) - timedelta(days=2))
+    await asyncio.to_thread(opened.club.execute, aged)
+    await refused(lambda: client.auth.update_user({"phone": phone}), 400, "reauthentication_needed")
+    await take(client.auth.reauthenticate())
+    nonce = opened.code("ada@example.com", "reauthentication")
+    await take(client.auth.update_user({"phone": phone, "nonce": nonce}))
+    changed = await take(
+        client.auth.verify_otp({"phone": phone, "token": opened.texted("15551230003"), "type": "phone_change"})
+    )
+    assert changed.user.phone == "15551230003"
 
 
 @pytest.mark.parametrize(("scope", "left"), [("global", []), ("local", ["other"]), ("others", ["own"])])

@@ -20,7 +20,7 @@ from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.secret import keyed_digest
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.mailing import notice, post_when_committed
-from backstay.auth.steps.present import Present, find_present, is_sure
+from backstay.auth.steps.present import Present, check_fresh, find_present, is_sure
 from backstay.auth.steps.redirect import site_of
 from backstay.auth.store import factors
 from backstay.auth.store.factors import Kind, Status
@@ -62,6 +62,7 @@ async def offer_key(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     Raises:
         PasskeyDisabled: there are none here.
+        ReauthenticationNeeded: the user signed in too long ago.
         PasskeyNeedsAal2: the user has a second factor, and did not show it.
         TooManyPasskeys: they have enough.
     """
@@ -121,8 +122,9 @@ async def register_key(sign_in: SignIn, incoming: Incoming) -> Answer:
 
 
 async def _check_may(db: AsyncSession, sign_in: SignIn, incoming: Incoming, present: Present) -> None:
-    """See that a user may make one more key."""
+    """See that a user may make one more key, and signed in lately."""
     check_named(present)
+    check_fresh(incoming, present)
     await check_sure(db, sign_in, incoming, present)
     if len(await factors.all_of(db, sign_in.tables, present.user.id, Kind.PASSKEY)) >= MOST:
         raise TooManyPasskeys

@@ -16,7 +16,7 @@ from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Body, Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.entry import forget_linking, leave
-from backstay.auth.steps.present import Present, find_present
+from backstay.auth.steps.present import Present, find_present, is_fresh
 from backstay.auth.store import sessions
 from backstay.errors import NotThere, ReauthenticationNeeded
 
@@ -31,14 +31,17 @@ class Ending(Body):
 
 
 async def list_sessions(sign_in: SignIn, incoming: Incoming) -> Answer:
-    """``GET /sessions``: the user's sessions, the one that asks marked as ``current``."""
+    """``GET /sessions``: the user's sessions, the one that asks marked as ``current``.
+
+    Those that are ``fresh`` may add ways to sign in.
+    """
     async with sign_in.session() as db:
         present = await find_present(db, sign_in, incoming)
         found = await sessions.list_alive(db, sign_in.tables, present.user.id, incoming.now, bounds_of(sign_in))
-    return Answer([_document(each, present) for each in found])
+    return Answer([_document(each, present, incoming) for each in found])
 
 
-def _document(session: sa.RowMapping, present: Present) -> dict[str, Any]:
+def _document(session: sa.RowMapping, present: Present, incoming: Incoming) -> dict[str, Any]:
     return {
         "id": str(session["id"]),
         "current": session["id"] == present.session["id"],
@@ -48,6 +51,7 @@ def _document(session: sa.RowMapping, present: Present) -> dict[str, Any]:
         "user_agent": session["user_agent"],
         "aal": f"aal{session['aal']}",
         "client_id": session["client_id"],
+        "fresh": is_fresh(incoming, Present(present.user, session)),
     }
 
 

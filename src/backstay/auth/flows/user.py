@@ -23,11 +23,12 @@ from backstay.auth.steps.mailing import (
     check_texts,
     mail_code,
     make_code,
+    needs_both,
     notice,
     post_text,
     post_when_committed,
 )
-from backstay.auth.steps.present import FRESH, Present, check_aal, find_present
+from backstay.auth.steps.present import Present, check_aal, check_fresh, find_present, is_fresh
 from backstay.auth.steps.redirect import choose_redirect, site_of
 from backstay.auth.steps.users import change_data, prove_email, prove_phone, read_profile
 from backstay.auth.store import codes, flow
@@ -98,7 +99,7 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
 
     Raises:
         InsufficientAal: a second factor is needed.
-        ReauthenticationNeeded, ReauthenticationNotValid, CurrentPasswordInvalid: for a new password.
+        ReauthenticationNeeded, ReauthenticationNotValid, CurrentPasswordInvalid: for a new password or a new way in.
         SamePassword, WeakPassword, ValidationFailed: what is to be new does not do.
     """
     asked = incoming.read(Change)
@@ -114,8 +115,11 @@ async def change_user(sign_in: SignIn, incoming: Incoming) -> Answer:
             await check_aal(db, sign_in, incoming, present)
     email = None if email == present.user.email else email
     phone = None if phone == present.user.phone else phone
+    new_way = _is_new_way(sign_in, present.user, email, phone)
+    if asked.password is not None or new_way:
+        await _show_again(sign_in, incoming, present, asked, new_way=new_way)
     if asked.password is not None:
-        await _change_password(sign_in, incoming, present, asked)
+        await _change_password(sign_in, incoming, present, asked.password)
     await _admit_messages(sign_in, incoming, present.user, email, phone)
 
     async def work(db: AsyncSession) -> tuple[dict[str, Any], tuple[str, Sent] | None]:
@@ -152,18 +156,35 @@ async def _admit_messages(
         await admit_text(sign_in, incoming, "phone change", phone)
 
 
+def _is_new_way(sign_in: SignIn, user: UserRow, email: str | None, phone: str | None) -> bool:
+    """Whether new addresses let in whoever has them, without a proof of what the user had before.
+
+    Guests name their first address by their session: they have nothing else to show, and nothing that was theirs
+    before it is proven.
+    """
+    if user.is_anonymous:
+        return False
+    shows_old = sign_in.settings.confirm_email and needs_both(sign_in, user)
+    return phone is not None or (email is not None and not shows_old)
+
+
+async def _show_again(sign_in: SignIn, incoming: Incoming, present: Present, asked: Change, *, new_way: bool) -> None:
+    """See that it is the user who asks: by their password, by a code, or by having signed in lately."""
+    if asked.current_password is not None:
+        await check_own(sign_in, incoming, present.user, asked.current_password)
+    elif asked.nonce:
+        await _use_nonce(sign_in, incoming, present.user, asked.nonce)
+    elif new_way:
+        check_fresh(incoming, present)
+    elif sign_in.settings.secure_password_change and not is_fresh(incoming, present):
+        raise ReauthenticationNeeded
+
+
 # Passwords ---------------------------------------------------------------------------------------------------
 
 
-async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present, asked: Change) -> None:
+async def _change_password(sign_in: SignIn, incoming: Incoming, present: Present, password: str) -> None:
     user = present.user
-    password = asked.password or ""
-    if asked.current_password is not None:
-        await check_own(sign_in, incoming, user, asked.current_password)
-    elif asked.nonce:
-        await _use_nonce(sign_in, incoming, user, asked.nonce)
-    elif sign_in.settings.secure_password_change and not present.signed_in_since(incoming.now - FRESH):
-        raise ReauthenticationNeeded
     context = [each for each in (user.email, user.phone) if each]
     # First, or whoever has somebody's session could try one easy password after the other, and change none.
     await check_choice(sign_in, password, context=context)

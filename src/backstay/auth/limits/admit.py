@@ -35,6 +35,7 @@ from backstay.errors import (
     PasskeyNeedsAal2,
     PasskeyRefused,
     PhoneNotConfirmed,
+    ReauthenticationNeeded,
     ReauthenticationNotValid,
     RefreshTokenNotFound,
     RemovingNeedsAal2,
@@ -47,7 +48,14 @@ from backstay.schema.post.mail import MailKind
 _ONCE: Final = Limit("refused", 1, timedelta(minutes=5))
 _TOLD: Final = (
     *(BadCodeVerifier, ClientUnknown, PasskeyRefused, ReauthenticationNotValid, RefreshTokenNotFound),
-    *(EnrollingNeedsAal2, FactorAddressMismatch, InsufficientAal, PasskeyNeedsAal2, RemovingNeedsAal2),
+    *(
+        EnrollingNeedsAal2,
+        FactorAddressMismatch,
+        InsufficientAal,
+        PasskeyNeedsAal2,
+        ReauthenticationNeeded,
+        RemovingNeedsAal2,
+    ),
     *(EmailNotConfirmed, PhoneNotConfirmed, UserBanned, KeyNotAllowed, NotAdmin),
 )
 """The refusals that the trail tells: something shown that is not good, or more asked for than one may."""

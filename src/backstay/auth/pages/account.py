@@ -37,6 +37,7 @@ async def _account_page(visit: Visit, fault: Fault | None = None) -> Answer:
         passkeys=passkeys,
         keys=offers_keys(visit.sign_in),
         codes_left=await _count_codes(visit) if factors else 0,
+        must_sign_in=not any(each["current"] and each["fresh"] for each in sessions),
         must_prove=needs_factor(visit, {"user": user}),
         may_have_factors=visit.sign_in.auth.mfa,
         sessions=[_session(each) for each in sessions if each["client_id"] is None],

@@ -34,7 +34,12 @@ _TITLES: Final = {
 
 
 async def show_sign_in(visit: Visit) -> Answer:
-    """``GET /auth/sign-in``; whoever is signed in already goes on, unless a program asks for a later sign-in."""
+    """``GET /auth/sign-in``; whoever is signed in already goes on, unless a program asks for a later sign-in.
+
+    With ``again`` they sign in again: what they want to do takes that.
+    """
+    if visit.is_signed_in and visit.query.get("again"):
+        return sign_in_page(visit, again=True, values={"email": visit.claims.get("email", "")})
     asked = await read_waiting(visit)
     if visit.is_signed_in and await may_go_on(visit, asked):
         return visit.go(choose_next(visit.sign_in, visit.next))

@@ -12,7 +12,7 @@ from backstay.auth.pages.target import ACCOUNT, choose_next
 from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.sign_in import SignIn
-from backstay.errors import BackstayError, RecoveryCodesExist
+from backstay.errors import BackstayError, ReauthenticationNeeded, RecoveryCodesExist
 
 _TYPED: Final = ("totp", "phone")
 """What is shown by typing a code."""
@@ -37,6 +37,11 @@ def offers_keys(sign_in: SignIn) -> bool:
 def factor_link(asked: str) -> str:
     """The page that asks for a second factor, on the way to another one."""
     return link_to("mfa") + (f"?{urlencode({'next': asked})}" if asked else "")
+
+
+def again_link(back: str) -> str:
+    """The page that has somebody sign in who is signed in, on the way back to another one."""
+    return f"{link_to('sign-in')}?{urlencode({'again': '1', 'next': back})}"
 
 
 # Showing one ---------------------------------------------------------------------------------------------------
@@ -158,5 +163,7 @@ async def renew_codes(visit: Visit) -> Answer:
 
 
 def show_refusal(visit: Visit, error: BackstayError) -> Answer:
-    """A page that tells why nothing was done."""
+    """A page that tells why nothing was done; whoever signed in too long ago does that again, and comes back."""
+    if isinstance(error, ReauthenticationNeeded):
+        return visit.go(again_link(ACCOUNT))
     return visit.show("told", status=error.status, reason="refused", words=explain(error).message)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from backstay.auth.pages.factor import factor_link, needs_factor
+from backstay.auth.pages.factor import again_link, factor_link, needs_factor
 from backstay.auth.pages.faults import Fault, explain
 from backstay.auth.pages.target import arrival_url, choose_next
 from backstay.auth.pages.visit import Visit, for_users, link_to
 from backstay.auth.protocol.answer import Answer
 from backstay.auth.steps.address import read_email
-from backstay.errors import BackstayError, InsufficientAal, SignInError, ValidationFailed
+from backstay.errors import BackstayError, InsufficientAal, ReauthenticationNeeded, SignInError, ValidationFailed
 
 _REASONS: Final = ("signup", "recovery")
 _PROVEN_BY_MAIL: Final = frozenset({"recovery", "invite"})
@@ -154,6 +154,9 @@ async def change_password(visit: Visit) -> Answer:
         await visit.ask("PUT", "/user", body)
     except InsufficientAal:
         return visit.go(factor_link(link_to("password")))
+    except ReauthenticationNeeded:
+        back = link_to("password") + (f"?{urlencode({'next': visit.next})}" if visit.next else "")
+        return visit.go(again_link(back))
     except BackstayError as error:
         return _password_page(visit, explain(error))
     return visit.go(choose_next(visit.sign_in, visit.next) if visit.next else link_to("account?done=password"))

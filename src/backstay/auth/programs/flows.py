@@ -28,7 +28,7 @@ from backstay.auth.protocol.answer import Answer, moment
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.steps.mailing import notice, post_when_committed
-from backstay.auth.steps.present import check_aal, find_present
+from backstay.auth.steps.present import check_aal, check_fresh, find_present
 from backstay.auth.store.user_row import UserRow, find_by_id
 from backstay.errors import (
     AnonymousNotAllowed,
@@ -108,6 +108,7 @@ async def _user(db: AsyncSession, sign_in: SignIn, incoming: Incoming, *, changi
     if changing and present.user.is_anonymous:
         raise AnonymousNotAllowed
     if changing:
+        check_fresh(incoming, present)
         await check_aal(db, sign_in, incoming, present)
     return Owner(present.user.id, user=present.user)
 

@@ -13,7 +13,14 @@ from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.sign_in import SignIn
 from backstay.auth.store import factors, sessions
 from backstay.auth.store.user_row import UserRow, find_by_id
-from backstay.errors import InsufficientAal, KeyNotAllowed, TokenSessionNotFound, TokenUserNotFound, UserBanned
+from backstay.errors import (
+    InsufficientAal,
+    KeyNotAllowed,
+    ReauthenticationNeeded,
+    TokenSessionNotFound,
+    TokenUserNotFound,
+    UserBanned,
+)
 
 FRESH: Final = timedelta(hours=24)
 """For how long after signing in a user is taken to be the one who did."""
@@ -76,3 +83,18 @@ async def check_aal(db: AsyncSession, sign_in: SignIn, incoming: Incoming, prese
     """
     if not is_sure(incoming, present) and await factors.has_verified(db, sign_in.tables, present.user.id):
         raise InsufficientAal
+
+
+def is_fresh(incoming: Incoming, present: Present) -> bool:
+    """Whether a user signed in lately enough to be taken for who they are."""
+    return present.signed_in_since(incoming.now - FRESH)
+
+
+def check_fresh(incoming: Incoming, present: Present) -> None:
+    """Keep an old session, which somebody else may have come by, from opening a way in that outlives it (ASVS 7.5.1).
+
+    Raises:
+        ReauthenticationNeeded: the user signed in too long ago.
+    """
+    if not is_fresh(incoming, present):
+        raise ReauthenticationNeeded("Signing in again is required for a new way to sign in")
