@@ -155,7 +155,7 @@ def _chats(found: Sequence[Note]) -> list[list[str]]:
 
 def _overloads(found: Sequence[Note]) -> list[list[str]]:
     head = ["Peak", "Offered", "In time", "Of the peak", "p99, ms", "Refused", "p99, ms", "Left", "Failed", "MB"]
-    rows = [["", "", *head]]
+    rows = [["", "", *head, "Load, of a processor"]]
     for note in found:
         work = note["work"].removeprefix("overload-")
         if work != note["work"]:
@@ -163,6 +163,7 @@ def _overloads(found: Sequence[Note]) -> list[list[str]]:
             good = [f"{note['good'] / note['peak']:.2f}", f"{note['good_p99'] / 1000:.0f}"]
             refused = [f"{note['refused']:,.0f}", f"{note['refused_p99'] / 1000:.0f}"]
             rest = [f"{note['left']:,}", f"{note['failed']:,}", f"{note['memory']:.0f}"]
+            rest.append(f"{note['spent']:.2f}" if "spent" in note else "")
             rows.append([_title(CONTENDERS[note["contender"]]), WORKS[work].title, *rates, *good, *refused, *rest])
     return rows
 
