@@ -24,7 +24,7 @@ TICK: Final = 0.02
 """Seconds between two looks."""
 _BUSY_TICK: Final = 0.001
 """The same while requests are refused: less than any turn of a busy loop takes, so there is a look in each."""
-TURN: Final = 0.01
+TURN: Final = 0.004
 """Seconds for which a busy loop lets requests in, before it refuses those that came meanwhile and begins anew."""
 _REST: Final = 1.0
 """Seconds without a request after which nobody looks."""
