@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 from collections.abc import Iterator
@@ -84,8 +85,10 @@ def test_upload_that_is_too_long_is_told_so(served: Serving, chunked: bool) -> N
         upload.putheader(*(("transfer-encoding", "chunked") if chunked else ("content-length", str(2 * most))))
         upload.endheaders()
         piece = b"x" * 65536
-        for _ in range(most // len(piece) + 1 if chunked else 4):
-            upload.send(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
+        # Who pauses for long, on a busy machine, finds the connection closed, and the answer there all the same.
+        with contextlib.suppress(ConnectionError):
+            for _ in range(most // len(piece) + 1 if chunked else 4):
+                upload.send(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
         answer = upload.getresponse()
         assert (answer.status, answer.getheader("connection")) == (413, "close")
         assert json.loads(answer.read())["message"] == f"The body is longer than {most} bytes."
