@@ -119,7 +119,7 @@ async def test_a_searched_column_can_be_dropped(database_url: str, folder: Path)
 async def test_one_script_makes_the_index_on_either_database(
     database_url: str, postgresql_url: str, tmp_path: Path, folder: Path
 ) -> None:
-    other = sqlite_url(tmp_path / "..") if not database_url.startswith("sqlite") else postgresql_url
+    other = sqlite_url(tmp_path) if not database_url.startswith("sqlite") else postgresql_url
     written = await new(database_url, notes("text"), folder, "first")
     assert written is not None
     assert "op.create_search('notes', ['text'], language='english')" in written.script.file.read_text()

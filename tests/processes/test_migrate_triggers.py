@@ -119,7 +119,7 @@ async def test_an_existing_database_gets_them_in_development(database_url: str, 
 async def test_an_existing_database_gets_them_by_a_script(
     database_url: str, postgresql_url: str, tmp_path: Path, folder: Path
 ) -> None:
-    other = sqlite_url(tmp_path / "..") if not database_url.startswith("sqlite") else postgresql_url
+    other = sqlite_url(tmp_path) if not database_url.startswith("sqlite") else postgresql_url
     assert await new(database_url, tables(triggers=False), folder, "first") is not None
     for url in (database_url, other):
         assert len([each async for each in apply(url, read_scripts(folder))]) == 1
