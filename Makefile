@@ -10,7 +10,7 @@ CHECKING := tests/test_house.py tests/docs
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci golden every budget bench docs asvs try
+.PHONY: help setup demo fast test check ci golden every budget bench docs asvs try
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## serve the example application, with data, on port 8000 (PORT=...)
 	$(BIN)/python examples/demo.py --port $(PORT)
+
+fast: $(READY) ## tests of single modules and the golden cases: about a minute on two cores
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -q -m "not every and not slow" tests/unit tests/golden
 
 test: $(READY) ## all tests but the long ones: about six minutes on two cores
 	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not every and not slow and not processes and not compliance"
