@@ -115,7 +115,7 @@ async def ask_again(sign_in: SignIn, incoming: Incoming) -> Answer:
             check_texts(sign_in)
             await admit_text(sign_in, incoming, "code" if asked.type == "sms" else "phone change", phone)
             purpose = Purpose.PHONE if asked.type == "sms" else Purpose.PHONE_CHANGE
-            sign_in.later(_text_again(sign_in, incoming, phone, purpose), "sending a code again")
+            sign_in.later(_text(sign_in, incoming, phone, purpose, again=True), "sending a code again")
             return Answer({"message_id": ""})
         case _:
             raise ValidationFailed("Type provided is not valid: it is signup, email_change, sms or phone_change")
@@ -197,30 +197,25 @@ async def leave_flow(
     return await flow.leave(db, sign_in.tables, incoming.now, method=method, challenge=challenge, life=life)
 
 
-async def _text(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpose, make: _NewUser | None) -> None:
+async def _text(
+    sign_in: SignIn,
+    incoming: Incoming,
+    phone: str,
+    purpose: Purpose,
+    make: _NewUser | None = None,
+    *,
+    again: bool = False,
+) -> None:
     async def work(db: AsyncSession) -> Sent | None:
         user = await _find_by_phone(db, sign_in, phone, purpose)
         if user is None and make is not None:
             user = await make(db)
         if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
             return None
-        return await make_code(db, sign_in, incoming, user, purpose, phone)
-
-    sent = await sign_in.settle(work)
-    if sent is not None:
-        post_text(sign_in, phone, sent)
-
-
-async def _text_again(sign_in: SignIn, incoming: Incoming, phone: str, purpose: Purpose) -> None:
-    async def work(db: AsyncSession) -> Sent | None:
-        user = await _find_by_phone(db, sign_in, phone, purpose)
-        if user is None or user.deleted_at is not None or user.is_banned(incoming.now):
-            return None
         # In the place of a sign-up's code it brings the password into force, as that one would have.
-        signed_up = await codes.brings_password(db, sign_in.tables, user.id, purpose)
-        return await make_code(
-            db, sign_in, incoming, user, purpose, phone, password=user.password if signed_up else None
-        )
+        signed_up = again and await codes.brings_password(db, sign_in.tables, user.id, purpose)
+        password = user.password if signed_up else None
+        return await make_code(db, sign_in, incoming, user, purpose, phone, password=password)
 
     sent = await sign_in.settle(work)
     if sent is not None:
