@@ -127,6 +127,17 @@ def client_of(url: str) -> Iterator[Books]:
         server.server_close()
 
 
+def sign_up(visitor: Visitor, url: str) -> None:
+    """Make an account on the way."""
+    page = visitor.page
+    page.get_by_role("link", name="Create an account").click()
+    page.get_by_label("E-mail address").fill(ADA)
+    page.get_by_label("Password").fill(PASSWORD)
+    visitor.press("Create an account")
+    page.get_by_label("Code").fill(mail(url, "confirmation")["code"])
+    visitor.press("Go on")
+
+
 @SCRIPTS
 def test_somebody_lets_a_program_and_a_device_act_for_them(
     chromium: Browser, database_url: str, tmp_path: Path, scripts: bool
@@ -137,12 +148,7 @@ def test_somebody_lets_a_program_and_a_device_act_for_them(
         # Whoever has no account yet makes one on the way.
         page.goto(books.start)
         visitor.sees("Sign in")
-        page.get_by_role("link", name="Create an account").click()
-        page.get_by_label("E-mail address").fill(ADA)
-        page.get_by_label("Password").fill(PASSWORD)
-        visitor.press("Create an account")
-        page.get_by_label("Code").fill(mail(url, "confirmation")["code"])
-        visitor.press("Go on")
+        sign_up(visitor, url)
         visitor.sees("Books asks to act for you")
         expect(page.locator("main")).to_contain_text("Read your notes.")
         expect(page.locator("main")).to_contain_text(ADA)
@@ -218,12 +224,7 @@ def test_a_program_asks_for_a_fresh_sign_in(
         visitor.sees("Sign in")
         expect(page.get_by_label("E-mail address")).to_have_value(ADA)
         expect(page.get_by_label("Password")).to_be_focused()
-        page.get_by_role("link", name="Create an account").click()
-        page.get_by_label("E-mail address").fill(ADA)
-        page.get_by_label("Password").fill(PASSWORD)
-        visitor.press("Create an account")
-        page.get_by_label("Code").fill(mail(url, "confirmation")["code"])
-        visitor.press("Go on")
+        sign_up(visitor, url)
         visitor.sees("Books asks to act for you")
         visitor.press("Allow")
         page.wait_for_url("http://localhost:*/home?*")

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -21,7 +20,6 @@ from backstay import Auth, AuthUser, Backstay, current, system
 from backstay.dialects.migrate.run import run
 from backstay.dialects.sqlite.emit import SQLiteEmission
 from backstay.errors import DatabaseFault, DeclarationError
-from backstay.fastapi import CurrentCaller
 from behaviour.door import call
 from databases import sqlite_url
 from fixtures import club as fixture
@@ -56,7 +54,7 @@ def build(url: str, post: fixture.Post, *, schema: str | None = None, **settings
     app = Backstay(url, auth=Auth(Member, mail=post.mailer))
     app.resource(Member, select=Member.id == me.id, delete=Member.id == me.id)
     app.resource(Note, select=me.id.is_not(None), write=me.id.is_not(None))
-    app.mount("/guest", guest())
+    app.mount("/guest", fixture.guest())
     app.configure(
         jwt_secret=fixture.SECRET,
         publishable_key=fixture.PUBLISHABLE,
@@ -67,17 +65,6 @@ def build(url: str, post: fixture.Post, *, schema: str | None = None, **settings
         **settings,
     )
     return app
-
-
-def guest() -> FastAPI:
-    """An application beside, which asks who calls."""
-    application = FastAPI()
-
-    @application.get("/")
-    def greet(caller: CurrentCaller) -> str:
-        return str(caller.id)
-
-    return application
 
 
 class Workers:

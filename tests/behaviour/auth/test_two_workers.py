@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
 
 from backstay.auth.protocol.incoming import Incoming
 from backstay.auth.steps.entry import turn_out
 from backstay.auth.store.user_row import change
-from backstay.fastapi import CurrentCaller
 from backstay.schema.caller import SERVICE
 from backstay.schema.exchange import Request
 from behaviour.door import Answer, call
+from fixtures.club import guest
 from in_time import Watch, in_time
 from signing_in import PASSWORD, Club, Person
 
@@ -90,17 +89,6 @@ def workers(club: Club) -> Iterator[Workers]:
         for worker in (one, two):
             worker.settle()
             worker.run(worker.app.stop())
-
-
-def guest() -> FastAPI:
-    """An application beside, which asks who calls."""
-    application = FastAPI()
-
-    @application.get("/")
-    def greet(caller: CurrentCaller) -> str:
-        return str(caller.id)
-
-    return application
 
 
 def incoming() -> Incoming:
